@@ -1,0 +1,283 @@
+"""Every way a Keybound call can fail.
+
+.. code-block:: text
+
+    KeyboundError
+    ├── TokenRejected              this token is bad; never retry                     .reason .status .challenge()
+    │   ├── MalformedToken         1xx  not a well-formed compact JWS
+    │   ├── HeaderRejected         2xx  alg, typ, crit, b64
+    │   ├── KeyRejected            3xx  no key, or none that fits
+    │   ├── SignatureRejected      4xx  the signature is not one of ours
+    │   ├── ClaimRejected          5xx  iss, aud, exp, ...                            .claim
+    │   ├── BindingRejected        6xx  cnf and the presented certificate
+    │   └── InsufficientScope      7xx  a good token that may not do this (HTTP 403)
+    ├── Unavailable                I cannot tell right now (HTTP 503)                 .retry_after
+    └── PolicyError                the operator asked for something unsafe or impossible
+        └── InvalidKey             a key that cannot be loaded safely
+
+The hot path returns a :class:`Reason`; this module alone decides which class, status and text
+belong to it. No message ever holds bytes of a token or of a key.
+"""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = [
+    "BindingRejected",
+    "ClaimRejected",
+    "HeaderRejected",
+    "InsufficientScope",
+    "InvalidKey",
+    "KeyRejected",
+    "KeyboundError",
+    "MalformedToken",
+    "PolicyError",
+    "Reason",
+    "SignatureRejected",
+    "TokenRejected",
+    "Unavailable",
+]
+
+
+class Reason(enum.IntEnum):
+    """Why a token was rejected: a stable number, a stable name and one fixed English sentence.
+
+    ``str(reason)`` is the stable lower-case code (``"token_expired"``) for logs and metrics. The
+    hundreds name the family and with it the exception class. ``OK`` is not 0, so that zeroed
+    memory in native code is never a success.
+    """
+
+    _description: str
+
+    def __new__(cls, value: int, description: str) -> Reason:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member._description = description
+        return member
+
+    OK = 1, "The token is accepted"
+
+    TOKEN_MISSING = 100, "No access token was presented"
+    TOKEN_NOT_TEXT = 101, "The token is neither str nor bytes"
+    TOKEN_TOO_LARGE = 102, "The token is larger than the configured ceiling"
+    TOKEN_MALFORMED = 103, "The token does not have the segments of a signed token"
+    TOKEN_ENCRYPTED = 104, "The token is encrypted where a signed token is expected"
+    HEADER_TOO_LARGE = 105, "The token header is larger than the configured ceiling"
+    BASE64URL_INVALID = 106, "A segment of the token is not canonical base64url"
+    JSON_INVALID = 107, "The header or payload is not valid JSON"
+    JSON_DUPLICATE_MEMBER = 108, "The header or payload repeats a member name"
+    JSON_TOO_DEEP = 109, "The header or payload is nested too deeply"
+    JSON_NUMBER_OUT_OF_RANGE = 110, "The header or payload holds a number that is out of range"
+    HEADER_NOT_OBJECT = 111, "The token header is not a JSON object"
+    PAYLOAD_NOT_OBJECT = 112, "The token payload is not a JSON object"
+    SERIALIZATION_INVALID = 113, "The JSON serialization of the signature is not well-formed"
+    PAYLOAD_MISSING = 114, "The payload is detached and was not supplied"
+    PAYLOAD_NOT_DETACHED = 115, "A payload was supplied for a token that carries its own"
+
+    ALG_MISSING = 200, "The token header names no algorithm"
+    ALG_NOT_ALLOWED = 201, "The signature algorithm is not allowed"
+    TYP_MISSING = 202, "The token header has no type"
+    TYP_NOT_ALLOWED = 203, "The token is of another type"
+    CRIT_INVALID = 204, "The critical header parameter is malformed"
+    CRIT_UNSUPPORTED = 205, "The token demands an extension that is not supported"
+    B64_NOT_ALLOWED = 206, "The token uses an unencoded payload where that is not allowed"
+    HEADER_MEMBER_INVALID = 207, "A header parameter has the wrong type"
+    HEADER_MEMBER_REPEATED = 208, "A header parameter is both protected and unprotected"
+
+    KEY_UNKNOWN = 300, "The token names a key that is not known"
+    KEY_UNSUITABLE = 301, "No known key fits the algorithm of the token"
+    KEY_AMBIGUOUS = 302, "The token names no key and more than one would fit"
+
+    SIGNATURE_INVALID = 400, "The signature does not verify"
+
+    CLAIM_MISSING = 500, "A required claim is missing"
+    CLAIM_FORBIDDEN = 501, "A forbidden claim is present"
+    ISS_MISSING = 510, "The token names no issuer"
+    ISS_INVALID = 511, "The issuer of the token is malformed"
+    ISS_MISMATCH = 512, "The token is from another issuer"
+    AUD_MISSING = 520, "The token names no audience"
+    AUD_INVALID = 521, "The audience of the token is malformed"
+    AUD_MISMATCH = 522, "The token is for another audience"
+    EXP_MISSING = 530, "The token has no expiration time"
+    EXP_INVALID = 531, "The expiration time of the token is malformed"
+    TOKEN_EXPIRED = 532, "The token has expired"
+    NBF_INVALID = 541, "The not-before time of the token is malformed"
+    TOKEN_NOT_YET_VALID = 542, "The token is not valid yet"
+    IAT_MISSING = 550, "The token has no time of issue"
+    IAT_INVALID = 551, "The time of issue of the token is malformed"
+    IAT_IN_FUTURE = 552, "The token was issued in the future"
+    LIFETIME_TOO_LONG = 553, "The token is valid for longer than allowed"
+    TOKEN_TOO_OLD = 554, "The token was issued too long ago"
+    SUB_MISSING = 560, "The token names no subject"
+    SUB_INVALID = 561, "The subject of the token is malformed"
+    CLIENT_ID_MISSING = 570, "The token names no client"
+    CLIENT_ID_INVALID = 571, "The client identifier of the token is malformed"
+    JTI_MISSING = 580, "The token has no identifier"
+    JTI_INVALID = 581, "The identifier of the token is malformed"
+    SCOPE_INVALID = 591, "The scope of the token is malformed"
+
+    CNF_MISSING = 600, "The token is not bound to a key"
+    CNF_INVALID = 601, "The confirmation of the token is malformed"
+    CNF_UNSUPPORTED = 602, "The token is bound by a method that is not supported"
+    CNF_AMBIGUOUS = 603, "The token is bound by more than one method"
+    CNF_THUMBPRINT_INVALID = 604, "The certificate thumbprint in the token is not a SHA-256 in base64url"
+    CNF_THUMBPRINT_NOT_CANONICAL = 605, "The certificate thumbprint in the token is not canonical base64url"
+    CNF_THUMBPRINT_OF_NOTHING = 606, "The certificate thumbprint in the token is the SHA-256 of nothing"
+    CERTIFICATE_MISSING = 610, "The token is bound to a certificate and none was presented"
+    CERTIFICATE_INVALID = 611, "The presented client certificate is malformed"
+    CERTIFICATE_MISMATCH = 612, "The token is bound to another certificate"
+
+    SCOPE_INSUFFICIENT = 700, "The token does not carry the required scope"
+
+    @property
+    def code(self) -> str:
+        """The stable lower-case code, as ``str(reason)`` gives it."""
+        return self.name.lower()
+
+    @property
+    def description(self) -> str:
+        """One fixed English sentence without its full stop, fit for ``error_description`` (RFC 6750, 3)."""
+        return self._description
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class KeyboundError(Exception):
+    """Base of every exception that Keybound raises on purpose."""
+
+
+class TokenRejected(KeyboundError):
+    """The token must not be accepted, now or later.
+
+    Raised through one of its subclasses, one per family of reasons.
+
+    :ivar reason: the one :class:`Reason`
+    :ivar status: HTTP status for a resource server: 401, or 403 for a missing scope (RFC 6750, 3.1)
+    :ivar claim: name of the claim the policy asked for, where the reason is about one of the
+        operator's own required or forbidden claims; never text from the token
+    """
+
+    status: int = 401
+    error: str = "invalid_token"
+
+    def __init__(self, reason: Reason, *, claim: str | None = None, scope: str | None = None) -> None:
+        self.reason = reason
+        self.claim = claim
+        self.scope = scope
+        super().__init__(reason, claim)
+
+    def __str__(self) -> str:
+        about = f" ({self.claim})" if self.claim else ""
+        return f"{self.reason.description}{about} [{self.reason.code}]"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.reason, self.claim, self.scope)
+
+    def challenge(self, *, realm: str | None = None, scope: str | None = None) -> str:
+        """The value of the ``WWW-Authenticate`` response header (RFC 6750, section 3).
+
+        :param realm: protection realm; must not hold control characters
+        :param scope: space-delimited scope to advertise; defaults to what the policy required
+        :raises PolicyError: ``realm`` or ``scope`` cannot stand in a header
+        """
+        parameters = []
+        if realm is not None:
+            parameters.append(("realm", _quotable("realm", realm)))
+        # RFC 6750, 3.1: a request without any authentication information gets no error code.
+        if self.reason is not Reason.TOKEN_MISSING:
+            parameters.append(("error", self.error))
+            parameters.append(("error_description", self.reason.description))
+        wanted = self.scope if scope is None else scope
+        if wanted:
+            parameters.append(("scope", _scope_text(wanted)))
+        text = ", ".join(f'{name}="{value}"' for name, value in parameters)
+        return f"Bearer {text}" if text else "Bearer"
+
+
+class MalformedToken(TokenRejected):
+    """Not a well-formed compact JWS with a JSON object inside (RFC 7515, 5.2; RFC 7519, 7.2)."""
+
+
+class HeaderRejected(TokenRejected):
+    """The protected header asks for something the policy does not allow (RFC 7515, 4.1)."""
+
+
+class KeyRejected(TokenRejected):
+    """No key of the issuer fits the token."""
+
+
+class SignatureRejected(TokenRejected):
+    """The signature does not verify."""
+
+
+class ClaimRejected(TokenRejected):
+    """A claim is missing, malformed or not what the policy demands (RFC 7519, 4.1)."""
+
+
+class BindingRejected(TokenRejected):
+    """Proof of possession failed (RFC 8705, 3; RFC 7800, 3)."""
+
+
+class InsufficientScope(TokenRejected):
+    """A valid token without the scope this resource needs (RFC 6750, 3.1)."""
+
+    status = 403
+    error = "insufficient_scope"
+
+
+class Unavailable(KeyboundError):
+    """Keybound cannot tell right now; answer 503. Never the fault of the token.
+
+    :ivar retry_after: seconds after which a retry makes sense, or ``None``
+    """
+
+    status: int = 503
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class PolicyError(KeyboundError):
+    """The configuration is unsafe, contradictory or impossible. Raised when an object is made."""
+
+
+class InvalidKey(PolicyError):
+    """A key cannot be loaded safely. The message names the rule, never the key."""
+
+
+_FAMILIES: dict[int, type[TokenRejected]] = {
+    1: MalformedToken,
+    2: HeaderRejected,
+    3: KeyRejected,
+    4: SignatureRejected,
+    5: ClaimRejected,
+    6: BindingRejected,
+    7: InsufficientScope,
+}
+
+
+def rejection(reason: int, *, claim: str | None = None, scope: str | None = None) -> TokenRejected:
+    """The exception that belongs to ``reason``; the caller raises it."""
+    member = Reason(reason)
+    return _FAMILIES[member // 100](member, claim=claim, scope=scope)
+
+
+def _rebuild(kind: type[TokenRejected], reason: Reason, claim: str | None, scope: str | None) -> TokenRejected:
+    return kind(reason, claim=claim, scope=scope)
+
+
+def _quotable(name: str, value: str) -> str:
+    """Escape ``value`` for a quoted-string (RFC 9110, 5.6.4)."""
+    if not value.isascii() or not value.isprintable():
+        raise PolicyError(f"{name} must be printable ASCII")
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _scope_text(value: str) -> str:
+    # RFC 6749, 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+    if not value.isascii() or not value.isprintable() or '"' in value or "\\" in value:
+        raise PolicyError("scope holds a character that RFC 6749 section 3.3 forbids")
+    return value
