@@ -1,14 +1,21 @@
-"""Small integers that Python, the pure twin and the native twin agree on.
+"""What Python hands to the hot path, native or pure, and what it gets back.
 
-The build turns these enums, together with :class:`keybound.errors.Reason`, into Cython
-constants; there is no second list.
+The enums become Cython constants at build time, together with
+:class:`keybound.errors.Reason`; there is no second list. The rules are plain data: each twin
+compiles them once, when a validator is made.
 """
 
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["Binding", "Family", "Kind"]
+__all__ = ["DETAIL_SHIFT", "Algorithm", "Binding", "ClaimRules", "Family", "HeaderRules", "Kind"]
+
+DETAIL_SHIFT = 16
+"""A verdict is a reason in the low 16 bits; above them stands the position of a claim in
+``ClaimRules.required`` or ``ClaimRules.forbidden`` for the two reasons that speak of those."""
 
 
 class Kind(enum.IntEnum):
@@ -40,3 +47,58 @@ class Binding(enum.IntEnum):
     IF_PRESENT = 1
     REQUIRED = 2
     IGNORE = 3
+
+
+class Algorithm(NamedTuple):
+    """One JWS algorithm; consumers get the row, not the name.
+
+    ``bits`` is the size of the hash in bits, 0 where the signature scheme brings its own;
+    ``index`` is the bit of the algorithm in a key's mask of algorithms.
+    """
+
+    name: str
+    index: int
+    family: Family
+    bits: int
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderRules:
+    """What the protected header may say (RFC 7515, 4.1), with the ceilings that come before it.
+
+    ``types`` are media types in lower case without ``application/`` (RFC 7515, 4.1.9), or ``None``
+    where the type is not looked at. ``b64`` tells whether ``b64=false`` of RFC 7797 is understood.
+    """
+
+    algorithms: tuple[Algorithm, ...]
+    types: frozenset[str] | None = None
+    typ_required: bool = False
+    b64: bool = False
+    token_bytes: int
+    header_bytes: int
+    json_depth: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimRules:
+    """What the claims must say (RFC 7519, 4.1; RFC 9068, 4). Times are in seconds.
+
+    ``required`` and ``forbidden`` hold the operator's own claim names; the registered ones have a
+    switch and a reason of their own. No ``issuer`` or no ``audiences`` means: not compared here.
+    """
+
+    issuer: str | None
+    audiences: tuple[str, ...]
+    exp_required: bool
+    iat_required: bool
+    sub_required: bool
+    client_id_required: bool
+    jti_required: bool
+    leeway: float
+    max_lifetime: float | None
+    max_age: float | None
+    required: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    scopes: tuple[str, ...]
+    binding: Binding

@@ -1,0 +1,1 @@
+"""Native modules, built from ``ext/``. Empty in a pure installation."""

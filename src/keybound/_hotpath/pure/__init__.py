@@ -1,0 +1,1 @@
+"""Pure-Python twins of the native modules: same names, same results, on ``cryptography``."""

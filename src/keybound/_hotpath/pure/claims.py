@@ -1,0 +1,250 @@
+"""Registered-claim and ``cnf`` checks: each check is one function, in the order of the road.
+
+A check answers with a reason, or ``None`` where there was nothing to check.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
+from keybound._hotpath.pure import base64url, digest, strict_json
+from keybound.errors import Reason
+from keybound.limits import MAX_NUMERIC_DATE
+
+__all__ = ["CHECKS", "CompiledClaims", "check", "check_claims", "compile_rules", "thumbprint_verdict"]
+
+OK = int(Reason.OK)
+_THUMBPRINT_OF_NOTHING = digest.sha2(256, b"")
+
+Claims = Mapping[str, Any]
+Check = Callable[[ClaimRules, Claims, float, "bytes | None"], "int | None"]
+CompiledClaims = ClaimRules
+"""The pure twin runs on the rules as they are; the native twin turns them into C."""
+
+
+def compile_rules(rules: ClaimRules) -> CompiledClaims:
+    """Prepare ``rules`` for :func:`check`; done once per validator."""
+    return rules
+
+
+def check(rules: CompiledClaims, payload: bytes, json_depth: int, now: float, proof: bytes | None) -> int:
+    """Check a JWT claims set.
+
+    :param payload: the claims set as JSON text
+    :param now: seconds since 1970-01-01T00:00:00Z
+    :param proof: the presented client certificate in DER, or its SHA-256 (32 bytes), or ``None``
+    :returns: a verdict (see :data:`~keybound._hotpath.contract.DETAIL_SHIFT`)
+    """
+    reason, claims = strict_json.loads(payload, json_depth)
+    if reason != OK:
+        return reason
+    if type(claims) is not dict:
+        return Reason.PAYLOAD_NOT_OBJECT
+    return check_claims(rules, claims, now, proof)
+
+
+def check_claims(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int:
+    """The first verdict of :data:`CHECKS` that is not good."""
+    for _, judge in CHECKS:
+        verdict = judge(rules, claims, now, proof)
+        if verdict is not None and verdict != OK:
+            return verdict
+    return OK
+
+
+def thumbprint_verdict(expected: str, proof: bytes | None) -> int:
+    """Compare a ``x5t#S256`` value with the presented certificate (RFC 8705, 3.1).
+
+    :param expected: the confirmation value as the token or another credential carries it
+    :param proof: certificate in DER, or its SHA-256 (32 bytes), or ``None``
+    """
+    if len(expected) != 43 or not expected.isascii():
+        return Reason.CNF_THUMBPRINT_INVALID
+    wanted = base64url.decode(expected)
+    if wanted is None:
+        # 43 characters carry 258 bits: only the last one can break the canonical form (RFC 4648, 3.5).
+        lenient = base64url.decode(expected[:42] + "A")
+        last = base64url.decode("AAA" + expected[42])
+        return Reason.CNF_THUMBPRINT_INVALID if lenient is None or last is None else Reason.CNF_THUMBPRINT_NOT_CANONICAL
+    # Some proxies send the hash of zero bytes for "no certificate"; no token may be bound to that.
+    if wanted == _THUMBPRINT_OF_NOTHING:
+        return Reason.CNF_THUMBPRINT_OF_NOTHING
+    if proof is None:
+        return Reason.CERTIFICATE_MISSING
+    presented = proof if len(proof) == 32 else digest.certificate_thumbprint(proof)
+    if presented is None:
+        return Reason.CERTIFICATE_INVALID
+    return OK if hmac.compare_digest(presented, wanted) else Reason.CERTIFICATE_MISMATCH
+
+
+def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if "iss" not in claims:
+        return None if rules.issuer is None else Reason.ISS_MISSING
+    if type(claims["iss"]) is not str:
+        return Reason.ISS_INVALID
+    if rules.issuer is not None and claims["iss"] != rules.issuer:
+        return Reason.ISS_MISMATCH
+    return OK
+
+
+def _audience(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if "aud" not in claims:
+        return Reason.AUD_MISSING if rules.audiences else None
+    value = claims["aud"]
+    members = [value] if type(value) is str else value
+    if type(members) is not list or not members or not all(type(member) is str for member in members):
+        return Reason.AUD_INVALID
+    # RFC 7519, 2 (StringOrURI): compared as case-sensitive strings, without any transformation.
+    if rules.audiences and not any(member in rules.audiences for member in members):
+        return Reason.AUD_MISMATCH
+    return OK
+
+
+def _numeric_date(claims: Claims, name: str) -> float | None:
+    """The NumericDate (RFC 7519, 2), or ``None`` if the value is not a sane one. ``true`` is not 1."""
+    value = claims[name]
+    if type(value) is not int and type(value) is not float:
+        return None
+    return value if 0 <= value <= MAX_NUMERIC_DATE and math.isfinite(value) else None
+
+
+def _expiration(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if "exp" not in claims:
+        return Reason.EXP_MISSING if rules.exp_required else None
+    exp = _numeric_date(claims, "exp")
+    if exp is None:
+        return Reason.EXP_INVALID
+    return Reason.TOKEN_EXPIRED if now >= exp + rules.leeway else OK
+
+
+def _not_before(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if "nbf" not in claims:
+        return None
+    nbf = _numeric_date(claims, "nbf")
+    if nbf is None:
+        return Reason.NBF_INVALID
+    return Reason.TOKEN_NOT_YET_VALID if now + rules.leeway < nbf else OK
+
+
+def _issued_at(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if "iat" not in claims:
+        return Reason.IAT_MISSING if rules.iat_required else None
+    iat = _numeric_date(claims, "iat")
+    if iat is None:
+        return Reason.IAT_INVALID
+    return Reason.IAT_IN_FUTURE if now + rules.leeway < iat else OK
+
+
+def _lifetime(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if rules.max_lifetime is None:
+        return None
+    return Reason.LIFETIME_TOO_LONG if claims["exp"] - claims["iat"] > rules.max_lifetime else OK
+
+
+def _age(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if rules.max_age is None:
+        return None
+    return Reason.TOKEN_TOO_OLD if now - claims["iat"] > rules.max_age + rules.leeway else OK
+
+
+def _text(claims: Claims, name: str, required: bool, missing: Reason, invalid: Reason) -> int | None:
+    if name not in claims:
+        return missing if required else None
+    value = claims[name]
+    return OK if type(value) is str and value else invalid
+
+
+def _subject(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    return _text(claims, "sub", rules.sub_required, Reason.SUB_MISSING, Reason.SUB_INVALID)
+
+
+def _client(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    missing, invalid = Reason.CLIENT_ID_MISSING, Reason.CLIENT_ID_INVALID
+    return _text(claims, "client_id", rules.client_id_required, missing, invalid)
+
+
+def _identifier(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    return _text(claims, "jti", rules.jti_required, Reason.JTI_MISSING, Reason.JTI_INVALID)
+
+
+def _scope(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if "scope" not in claims and "scp" not in claims:
+        return None
+    if type(claims.get("scope", "")) is not str:
+        return Reason.SCOPE_INVALID
+    listed = claims.get("scp", "")
+    if type(listed) is list and all(type(member) is str for member in listed):
+        return OK
+    return OK if type(listed) is str else Reason.SCOPE_INVALID
+
+
+def _required(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    for position, name in enumerate(rules.required):
+        if claims.get(name) is None:
+            return Reason.CLAIM_MISSING | position << DETAIL_SHIFT
+    return OK if rules.required else None
+
+
+def _forbidden(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    for position, name in enumerate(rules.forbidden):
+        if name in claims:
+            return Reason.CLAIM_FORBIDDEN | position << DETAIL_SHIFT
+    return OK if rules.forbidden else None
+
+
+def _confirmation(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    """RFC 7800, 3.1 and RFC 8705, 3: a present ``cnf`` is checked or the token is rejected."""
+    if rules.binding == Binding.IGNORE:
+        return None
+    if "cnf" not in claims:
+        return Reason.CNF_MISSING if rules.binding == Binding.REQUIRED else None
+    confirmation = claims["cnf"]
+    if type(confirmation) is not dict or not confirmation:
+        return Reason.CNF_INVALID
+    if len(confirmation) > 1:
+        return Reason.CNF_AMBIGUOUS
+    if "x5t#S256" not in confirmation:
+        return Reason.CNF_UNSUPPORTED
+    expected = confirmation["x5t#S256"]
+    if type(expected) is not str:
+        return Reason.CNF_THUMBPRINT_INVALID
+    return thumbprint_verdict(expected, proof)
+
+
+def scopes_of(claims: Claims) -> list[str]:
+    """Scope tokens of ``scope`` (RFC 8693, 4.2) and ``scp``, in order, each once; the claims are checked before."""
+    listed = claims.get("scp", "")
+    tokens = str(claims.get("scope", "")).split(" ")
+    tokens += listed.split(" ") if type(listed) is str else listed
+    return [token for token in dict.fromkeys(tokens) if token]
+
+
+def _required_scopes(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if not rules.scopes:
+        return None
+    return OK if set(rules.scopes).issubset(scopes_of(claims)) else Reason.SCOPE_INSUFFICIENT
+
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("issuer", _issuer),
+    ("audience", _audience),
+    ("expiration time", _expiration),
+    ("not before", _not_before),
+    ("issued at", _issued_at),
+    ("lifetime", _lifetime),
+    ("age", _age),
+    ("subject", _subject),
+    ("client", _client),
+    ("token identifier", _identifier),
+    ("scope syntax", _scope),
+    ("required claims", _required),
+    ("forbidden claims", _forbidden),
+    # Last but one: a token that fails above would be bad for its rightful holder as well.
+    ("confirmation", _confirmation),
+    # Last: 403 tells the caller that the token itself is good (RFC 6750, 3.1).
+    ("required scope", _required_scopes),
+)

@@ -1,0 +1,62 @@
+"""Read-only JSON containers: they compare and serialize as ``dict`` and ``list``, and refuse to change.
+
+Claims of a verified token are shared between callers, so nobody may be able to edit them for the
+next one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+__all__ = ["FrozenDict", "FrozenList", "freeze"]
+
+
+def _refuse(self: object, *args: object, **options: object) -> NoReturn:
+    raise TypeError("claims of a verified token are read-only; make a copy with dict() or list()")
+
+
+class FrozenDict(dict[str, Any]):
+    """A JSON object that cannot be changed."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenDict, (dict(self),)
+
+    def __copy__(self) -> FrozenDict:
+        return self
+
+    def __deepcopy__(self, memo: object) -> FrozenDict:
+        return self
+
+
+class FrozenList(list[Any]):
+    """A JSON array that cannot be changed."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse  # type: ignore[assignment]
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenList, (list(self),)
+
+    def __copy__(self) -> FrozenList:
+        return self
+
+    def __deepcopy__(self, memo: object) -> FrozenList:
+        return self
+
+
+def freeze(value: Any) -> Any:
+    """``value`` as parsed from JSON, with every object and array in it made read-only."""
+    kind = type(value)
+    if kind is dict:
+        for name, member in value.items():
+            if type(member) is dict or type(member) is list:
+                value[name] = freeze(member)
+        return FrozenDict(value)
+    if kind is list:
+        return FrozenList([freeze(member) if type(member) in (dict, list) else member for member in value])
+    return value

@@ -1,0 +1,1 @@
+"""JOSE formats without I/O: the algorithm table, JSON Web Keys and JSON Web Signatures."""
