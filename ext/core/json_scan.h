@@ -49,6 +49,7 @@ typedef struct {
     uint8_t type;         /* kb_json_type */
     uint8_t escaped;      /* the value is a string and holds a backslash */
     uint8_t name_escaped; /* the name is raw and holds a backslash; never set by a scan */
+    uint32_t fingerprint; /* of the name; internal */
 } kb_json_member;
 
 enum { KB_JSON_INLINE_MEMBERS = 32, KB_JSON_MAX_DEPTH = 256 };
