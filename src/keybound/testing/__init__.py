@@ -1,0 +1,51 @@
+"""A fake issuer, certificates and a clock, for Keybound's own tests and for yours.
+
+Everything is made in memory with ``cryptography`` and the standard library alone. Nothing here uses
+Keybound's own decoding, signing or validating code, so a mistake there cannot hide in both places.
+
+>>> from keybound.testing import OMIT, CertificateAuthority, FakeClock, FakeIssuer, make_token
+>>> clock = FakeClock()
+>>> issuer = FakeIssuer("https://as.example.com", alg="ES256", clock=clock)
+>>> client = CertificateAuthority().issue_client("client-1")
+>>> good = issuer.access_token(certificate=client, scope="accounts:read")
+>>> expired = issuer.access_token(lifetime=-1)
+>>> odd = issuer.access_token(jti=OMIT, nbf=None, header={"typ": "JWT"})
+>>> old = issuer.key
+>>> new = issuer.rotate()
+>>> [jwk["kid"] for jwk in issuer.jwks()["keys"]] == [old.kid, new.kid]
+True
+>>> make_token({"alg": "none"}, {"sub": "admin"}, None)
+'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.'
+>>> clock.advance(301)  # and ``good`` has expired
+
+The keys and certificates are for tests only: they are random, short-lived and not protected.
+"""
+
+from __future__ import annotations
+
+from keybound.testing.certificates import (
+    CertificateAuthority,
+    ClientCertificate,
+    ServerCertificate,
+    self_signed_client,
+    thumbprint_of,
+)
+from keybound.testing.fake_clock import FakeClock
+from keybound.testing.fake_issuer import OMIT, FakeIssuer, Omit
+from keybound.testing.forging import make_token
+from keybound.testing.signing_keys import ALGORITHMS, SigningKey
+
+__all__ = [
+    "ALGORITHMS",
+    "OMIT",
+    "CertificateAuthority",
+    "ClientCertificate",
+    "FakeClock",
+    "FakeIssuer",
+    "Omit",
+    "ServerCertificate",
+    "SigningKey",
+    "make_token",
+    "self_signed_client",
+    "thumbprint_of",
+]

@@ -1,0 +1,160 @@
+"""An authorization server in memory: it signs tokens, publishes keys and rotates them."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from keybound.clock import Clock, system_clock
+from keybound.errors import PolicyError
+from keybound.testing.certificates import AnyCertificate, certificate_der, thumbprint_of
+from keybound.testing.forging import make_token
+from keybound.testing.signing_keys import SigningKey
+
+__all__ = ["OMIT", "FakeIssuer", "Omit"]
+
+
+class Omit(enum.Enum):
+    """The type of :data:`OMIT`."""
+
+    OMIT = enum.auto()
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+OMIT: Final = Omit.OMIT
+"""In place of a claim or header parameter: leave it out. (``None`` writes the JSON value ``null``.)"""
+
+
+class FakeIssuer:
+    """An authorization server with one key that signs and any number that are published.
+
+    :param issuer: issuer identifier, the ``iss`` of its tokens (RFC 8414, 2)
+    :param alg: algorithm of its first key
+    :param key: first key, instead of a new one of ``alg``
+    :param clock: time of issue; the system clock when not given
+    :raises PolicyError: ``alg`` is not known
+    """
+
+    def __init__(
+        self,
+        issuer: str = "https://as.example.com",
+        *,
+        alg: str = "ES256",
+        key: SigningKey | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.issuer = issuer
+        self.clock: Clock = system_clock if clock is None else clock
+        self._key = SigningKey.generate(alg) if key is None else key
+        self._published: tuple[SigningKey, ...] = (self._key,)
+
+    @property
+    def key(self) -> SigningKey:
+        """The key that signs now."""
+        return self._key
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The JWK Set (RFC 7517, 5) as published now, oldest key first.
+
+        A shared secret is listed as an ``oct`` JWK so that HS256 can be tested the same way; no real
+        server publishes that.
+        """
+        return {"keys": [key.verification_jwk() for key in self._published]}
+
+    def publish(self, key: SigningKey) -> None:
+        """Add ``key`` to the JWK Set without signing with it: the first half of a careful rotation."""
+        self._published = (*self._published, key)
+
+    def remove(self, kid: str) -> None:
+        """Withdraw the key ``kid`` from the JWK Set. Should it be the one that signs, it still does.
+
+        :raises PolicyError: no published key has this ``kid``
+        """
+        remaining = tuple(key for key in self._published if key.kid != kid)
+        if len(remaining) == len(self._published):
+            raise PolicyError("no published key has this kid")
+        self._published = remaining
+
+    def rotate(self, *, keep_previous: bool = True, alg: str | None = None) -> SigningKey:
+        """Make, publish and return a new key, and sign with it from now on.
+
+        :param keep_previous: whether the keys published so far stay published
+        :param alg: algorithm of the new key; that of the current key when not given
+        :raises PolicyError: ``alg`` is not known
+        """
+        curve = self._key.curve if alg is None and self._key.alg == "EdDSA" else None
+        new = SigningKey.generate(alg or self._key.alg, curve=curve)
+        self._published = (*self._published, new) if keep_previous else (new,)
+        self._key = new
+        return new
+
+    def sign(
+        self,
+        claims: Mapping[str, object],
+        *,
+        typ: str,
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+    ) -> str:
+        """A signed JWT (RFC 7519, 7.1) of exactly these claims, less those that are :data:`OMIT`.
+
+        :param claims: the claims set; nothing is added
+        :param typ: media type of the token without ``application/`` (RFC 7515, 4.1.9)
+        :param key: signs instead of the current key, published or not
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        """
+        key = key or self._key
+        parameters = {"alg": key.alg, "typ": typ, "kid": key.kid} | dict(header or {})
+        return make_token(_without_omitted(parameters), _without_omitted(claims), key)
+
+    def access_token(
+        self,
+        *,
+        audience: str | Sequence[str] | Omit = "https://rs.example.com",
+        certificate: AnyCertificate | None = None,
+        subject: str | Omit = "user-1",
+        client_id: str | Omit = "client-1",
+        scope: str | Omit = "read write",
+        lifetime: float = 300,
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """An access token as RFC 9068, 2 has it, bound to ``certificate`` if given (RFC 8705, 3.1).
+
+        :param audience: ``aud``, a string or an array
+        :param certificate: client certificate for ``cnf.x5t#S256``: DER bytes, PEM, a ``cryptography``
+            certificate or a :class:`~keybound.testing.ClientCertificate`
+        :param subject: ``sub``
+        :param client_id: ``client_id``
+        :param scope: ``scope``, space-delimited
+        :param lifetime: seconds from ``iat`` to ``exp``; negative for a token that has expired
+        :param key: signs instead of the current key
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        :param claims: claims to add, replace or, with :data:`OMIT`, leave out
+        """
+        issued_at = int(self.clock())
+        defaults: dict[str, object] = {
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": audience,
+            "client_id": client_id,
+            "iat": issued_at,
+            "exp": issued_at + lifetime,
+            "jti": str(uuid.uuid4()),
+            "scope": scope,
+        }
+        if certificate is not None:
+            defaults["cnf"] = {"x5t#S256": thumbprint_of(certificate_der(certificate))}
+        return self.sign(defaults | claims, typ="at+jwt", key=key, header=header)
+
+    def __repr__(self) -> str:
+        return f"FakeIssuer({self.issuer!r})"
+
+
+def _without_omitted(members: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in members.items() if value is not OMIT}
