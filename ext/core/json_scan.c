@@ -10,8 +10,8 @@
 #define KB_SSE2 0
 #endif
 
-#if (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) ||                      \
-    defined(_M_ARM64) || defined(_M_X64)
+#if (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) || defined(_M_ARM64) || \
+    defined(_M_X64)
 #define KB_LITTLE_ENDIAN 1
 #else
 #define KB_LITTLE_ENDIAN 0
@@ -29,17 +29,13 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
-static inline unsigned lowest_bit(uint64_t mask)
-{
+static inline unsigned lowest_bit(uint64_t mask) {
     unsigned long index;
     _BitScanForward64(&index, mask);
     return (unsigned)index;
 }
 #elif KB_LITTLE_ENDIAN
-KB_INLINE unsigned lowest_bit(uint64_t mask)
-{
-    return (unsigned)__builtin_ctzll(mask);
-}
+KB_INLINE unsigned lowest_bit(uint64_t mask) { return (unsigned)__builtin_ctzll(mask); }
 #endif
 
 /* Up to this many members every pair is compared; above, names are sorted, so that no payload
@@ -56,15 +52,11 @@ enum { OUT_OF_RANGE_EXPONENT = 308 };
 
 /* Plain is every byte a string may hold as it is and that ends no run: ASCII from 0x20 on, without
  * quote and backslash (RFC 8259, 7). */
-KB_INLINE int is_plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
+KB_INLINE int is_plain(uint8_t c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
 #if KB_SSE2
 
-KB_INLINE unsigned not_plain_mask(const uint8_t *p)
-{
+KB_INLINE unsigned not_plain_mask(const uint8_t *p) {
     const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
     /* Signed, so that 0x80 to 0xff count as below 0x20 as well. */
     const __m128i low = _mm_cmplt_epi8(x, _mm_set1_epi8(0x20));
@@ -74,8 +66,7 @@ KB_INLINE unsigned not_plain_mask(const uint8_t *p)
 }
 
 /* begin: where the text begins, so that the last bytes can be read together with those before. */
-KB_INLINE const uint8_t *skip_plain(const uint8_t *p, const uint8_t *begin, const uint8_t *end)
-{
+KB_INLINE const uint8_t *skip_plain(const uint8_t *p, const uint8_t *begin, const uint8_t *end) {
     while (KB_LIKELY(end - p >= 16)) {
         const unsigned mask = not_plain_mask(p);
         if (mask) {
@@ -98,8 +89,7 @@ KB_INLINE const uint8_t *skip_plain(const uint8_t *p, const uint8_t *begin, cons
 #if KB_LITTLE_ENDIAN
 /* High bit set in every byte that is not plain. A borrow can mark a byte above a marked one
  * wrongly, never below: only the lowest mark is used. */
-KB_INLINE uint64_t not_plain_bits(const uint8_t *p)
-{
+KB_INLINE uint64_t not_plain_bits(const uint8_t *p) {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     const uint64_t high = UINT64_C(0x8080808080808080);
     uint64_t x;
@@ -110,8 +100,7 @@ KB_INLINE uint64_t not_plain_bits(const uint8_t *p)
 }
 #endif
 
-KB_INLINE const uint8_t *skip_plain(const uint8_t *p, const uint8_t *begin, const uint8_t *end)
-{
+KB_INLINE const uint8_t *skip_plain(const uint8_t *p, const uint8_t *begin, const uint8_t *end) {
     (void)begin;
 #if KB_LITTLE_ENDIAN
     while (end - p >= 8) {
@@ -130,15 +119,11 @@ KB_INLINE const uint8_t *skip_plain(const uint8_t *p, const uint8_t *begin, cons
 
 #endif
 
-KB_INLINE int is_continuation(uint8_t c)
-{
-    return (c & 0xc0) == 0x80;
-}
+KB_INLINE int is_continuation(uint8_t c) { return (c & 0xc0) == 0x80; }
 
 /* Past one non-ASCII character, or NULL. Well-formed byte sequences only (Unicode, table 3-7): no
  * surrogates, no overlong forms, nothing above U+10FFFF. */
-static const uint8_t *skip_utf8(const uint8_t *p, const uint8_t *end)
-{
+static const uint8_t *skip_utf8(const uint8_t *p, const uint8_t *end) {
     const uint8_t c = p[0];
     const ptrdiff_t left = end - p;
     if (c >= 0xc2 && c <= 0xdf) {
@@ -161,8 +146,7 @@ static const uint8_t *skip_utf8(const uint8_t *p, const uint8_t *end)
 }
 
 /* Value of four hexadecimal digits, or -1. */
-static int32_t hex4(const uint8_t *p)
-{
+static int32_t hex4(const uint8_t *p) {
     int32_t value = 0;
     for (int i = 0; i < 4; i++) {
         const uint8_t c = p[i];
@@ -180,8 +164,7 @@ static int32_t hex4(const uint8_t *p)
 }
 
 /* The octet behind a backslash that stands for one octet, or 0. */
-static uint8_t short_escape(uint8_t c)
-{
+static uint8_t short_escape(uint8_t c) {
     switch (c) {
     case '"':
     case '\\':
@@ -204,8 +187,7 @@ static uint8_t short_escape(uint8_t c)
 
 /* Reads the escape sequence at p, a backslash, as UTF-8 into out (at least 4 octets). Returns how
  * many octets that is and moves p past the sequence; 0 for a sequence that is not valid. */
-static size_t read_escape(const uint8_t **at, const uint8_t *end, uint8_t *out)
-{
+static size_t read_escape(const uint8_t **at, const uint8_t *end, uint8_t *out) {
     const uint8_t *p = *at;
     if (end - p < 2) {
         return 0;
@@ -253,8 +235,7 @@ static size_t read_escape(const uint8_t **at, const uint8_t *end, uint8_t *out)
 
 /* The rest of a string from its first byte that is not plain: to its closing quote, or NULL. */
 KB_COLD static const uint8_t *scan_string_slowly(const uint8_t *p, const uint8_t *begin,
-                                                 const uint8_t *end, uint8_t *escaped)
-{
+                                                 const uint8_t *end, uint8_t *escaped) {
     uint8_t character[4];
     for (;;) {
         if (p == end) {
@@ -282,8 +263,7 @@ KB_COLD static const uint8_t *scan_string_slowly(const uint8_t *p, const uint8_t
 
 /* From the byte after the opening quote to the closing quote, or NULL. */
 KB_INLINE const uint8_t *scan_string(const uint8_t *p, const uint8_t *begin, const uint8_t *end,
-                                     uint8_t *escaped)
-{
+                                     uint8_t *escaped) {
     p = skip_plain(p, begin, end);
     *escaped = 0;
     return KB_LIKELY(p < end && *p == '"') ? p : scan_string_slowly(p, begin, end, escaped);
@@ -291,13 +271,9 @@ KB_INLINE const uint8_t *scan_string(const uint8_t *p, const uint8_t *begin, con
 
 /* ---------------------------------------------------------------- numbers and literals */
 
-KB_INLINE int is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
+KB_INLINE int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 
-static const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end)
-{
+static const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end) {
     while (p < end && is_digit(*p)) {
         p++;
     }
@@ -307,8 +283,7 @@ static const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end)
 /* Decimal exponent of the leading non-zero digit of whole.fraction, before an exponent part; very
  * small when there is no such digit. */
 static int64_t leading_exponent(const uint8_t *whole, ptrdiff_t whole_len, const uint8_t *fraction,
-                                ptrdiff_t fraction_len)
-{
+                                ptrdiff_t fraction_len) {
     if (*whole != '0') {
         return whole_len - 1;
     }
@@ -321,8 +296,7 @@ static int64_t leading_exponent(const uint8_t *whole, ptrdiff_t whole_len, const
 }
 
 /* Exponent digits as a number that stops growing far above any length of a text. */
-static int64_t exponent_value(const uint8_t *p, const uint8_t *end)
-{
+static int64_t exponent_value(const uint8_t *p, const uint8_t *end) {
     int64_t value = 0;
     for (; p < end; p++) {
         if (value < INT64_C(1000000000000000)) {
@@ -335,8 +309,7 @@ static int64_t exponent_value(const uint8_t *p, const uint8_t *end)
 /* Past the number at p (RFC 8259, 6), with its type and whether a double can hold it; NULL when it
  * is not a number. */
 KB_INLINE const uint8_t *scan_number(const uint8_t *p, const uint8_t *end, uint8_t *type,
-                                     int *status)
-{
+                                     int *status) {
     p += *p == '-';
     const uint8_t *const whole = p;
     if (p == end || !is_digit(*p)) {
@@ -376,14 +349,12 @@ KB_INLINE const uint8_t *scan_number(const uint8_t *p, const uint8_t *end, uint8
 
 /* Past `literal` at p, or NULL. */
 KB_INLINE const uint8_t *scan_literal(const uint8_t *p, const uint8_t *end, const char *literal,
-                                      size_t len)
-{
+                                      size_t len) {
     return (size_t)(end - p) >= len && memcmp(p, literal, len) == 0 ? p + len : NULL;
 }
 
 /* RFC 8259, 2. What is neither white space nor wanted fails at the caller's next test. */
-KB_INLINE const uint8_t *skip_space(const uint8_t *p, const uint8_t *end)
-{
+KB_INLINE const uint8_t *skip_space(const uint8_t *p, const uint8_t *end) {
     while (!KB_LIKELY(p == end || *p > ' ')) {
         if (*p != ' ' && *p != '\t' && *p != '\n' && *p != '\r') {
             break;
@@ -396,8 +367,7 @@ KB_INLINE const uint8_t *skip_space(const uint8_t *p, const uint8_t *end)
 /* ---------------------------------------------------------------- names */
 
 /* Equal for equal names, and cheap: the length and up to four bytes from each end. */
-KB_INLINE uint32_t fingerprint(const uint8_t *name, uint32_t len)
-{
+KB_INLINE uint32_t fingerprint(const uint8_t *name, uint32_t len) {
     uint32_t head = 0;
     uint32_t tail = 0;
     if (len >= 4) {
@@ -410,13 +380,11 @@ KB_INLINE uint32_t fingerprint(const uint8_t *name, uint32_t len)
     return (head * UINT32_C(0x9e3779b1)) ^ (tail * UINT32_C(0x85ebca6b)) ^ len;
 }
 
-KB_INLINE int same_name(const kb_json_member *a, const kb_json_member *b)
-{
+KB_INLINE int same_name(const kb_json_member *a, const kb_json_member *b) {
     return a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
 }
 
-static int duplicate_by_pairs(const kb_json_member *members, uint32_t count)
-{
+static int duplicate_by_pairs(const kb_json_member *members, uint32_t count) {
     for (uint32_t i = 1; i < count; i++) {
         const uint32_t wanted = members[i].fingerprint;
         for (uint32_t j = 0; j < i; j++) {
@@ -429,8 +397,7 @@ static int duplicate_by_pairs(const kb_json_member *members, uint32_t count)
 }
 
 /* A sort key holds fingerprint and index. Negative, 0 or positive; 0 only for equal names. */
-static int compare_names(const kb_json_member *members, uint64_t a, uint64_t b)
-{
+static int compare_names(const kb_json_member *members, uint64_t a, uint64_t b) {
     if ((a ^ b) >> 32) {
         return a < b ? -1 : 1;
     }
@@ -445,8 +412,7 @@ static int compare_names(const kb_json_member *members, uint64_t a, uint64_t b)
 /* Merges from[low, middle) and from[middle, high) into to. Two equal names always meet in some
  * merge, since no third name can stand between them. */
 static int merge_distinct(const kb_json_member *members, const uint64_t *from, uint64_t *to,
-                          size_t low, size_t middle, size_t high)
-{
+                          size_t low, size_t middle, size_t high) {
     size_t a = low;
     size_t b = middle;
     for (size_t i = low; i < high; i++) {
@@ -463,8 +429,7 @@ static int merge_distinct(const kb_json_member *members, const uint64_t *from, u
     return KB_JSON_OK;
 }
 
-KB_COLD static int duplicate_by_sort(const kb_json_member *members, size_t count)
-{
+KB_COLD static int duplicate_by_sort(const kb_json_member *members, size_t count) {
     if (count > SIZE_MAX / (2 * sizeof(uint64_t))) {
         return KB_JSON_E_MEMORY;
     }
@@ -493,14 +458,12 @@ KB_COLD static int duplicate_by_sort(const kb_json_member *members, size_t count
 }
 
 /* KB_JSON_OK when no two of these names are equal (RFC 8259, 4; RFC 7515, 4). */
-KB_INLINE int distinct_names(const kb_json_member *members, uint32_t count)
-{
+KB_INLINE int distinct_names(const kb_json_member *members, uint32_t count) {
     return KB_LIKELY(count <= PAIRWISE_MEMBERS) ? duplicate_by_pairs(members, count)
                                                 : duplicate_by_sort(members, count);
 }
 
-KB_COLD static int grow(kb_json_scan *scan)
-{
+KB_COLD static int grow(kb_json_scan *scan) {
     const size_t size = (size_t)scan->capacity * sizeof(kb_json_member);
     if (scan->capacity > UINT32_MAX / 4 || size > SIZE_MAX / 2) {
         return 0;
@@ -520,8 +483,7 @@ KB_COLD static int grow(kb_json_scan *scan)
 
 /* Replaces the member's raw name by its unescaped value. All names from here on take no more room
  * than the text from here on, so one allocation serves the whole scan and never moves. */
-KB_COLD static int unescape_name(kb_json_scan *scan, kb_json_member *member, const uint8_t *end)
-{
+KB_COLD static int unescape_name(kb_json_scan *scan, kb_json_member *member, const uint8_t *end) {
     if (!scan->names) {
         scan->names = malloc((size_t)(end - member->name));
         if (!scan->names) {
@@ -538,8 +500,7 @@ KB_COLD static int unescape_name(kb_json_scan *scan, kb_json_member *member, con
 /* ---------------------------------------------------------------- the scan */
 
 static int scan_text(kb_json_scan *scan, const uint8_t *begin, const uint8_t *end,
-                     unsigned max_depth)
-{
+                     unsigned max_depth) {
     /* For each open container: the index of an object's first member, or IN_ARRAY. Members of all
      * open objects stand on one stack; an object's are dropped when it closes, but for the top. */
     uint32_t first[KB_JSON_MAX_DEPTH];
@@ -690,8 +651,7 @@ close:
     goto after_value;
 }
 
-int kb_json_scan_any(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned max_depth)
-{
+int kb_json_scan_any(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned max_depth) {
     scan->members = scan->inline_members;
     scan->count = 0;
     scan->capacity = KB_JSON_INLINE_MEMBERS;
@@ -711,14 +671,12 @@ int kb_json_scan_any(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned
     return status;
 }
 
-int kb_json_scan_object(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned max_depth)
-{
+int kb_json_scan_object(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned max_depth) {
     const int status = kb_json_scan_any(scan, text, n, max_depth);
     return status == KB_JSON_OK && scan->type != KB_JSON_OBJECT ? KB_JSON_E_NOT_OBJECT : status;
 }
 
-void kb_json_scan_free(kb_json_scan *scan)
-{
+void kb_json_scan_free(kb_json_scan *scan) {
     if (scan->members != scan->inline_members) {
         free(scan->members);
     }
@@ -732,8 +690,7 @@ void kb_json_scan_free(kb_json_scan *scan)
 
 /* ---------------------------------------------------------------- reading accepted text */
 
-const kb_json_member *kb_json_find(const kb_json_scan *scan, const char *name, size_t len)
-{
+const kb_json_member *kb_json_find(const kb_json_scan *scan, const char *name, size_t len) {
     for (uint32_t i = 0; i < scan->count; i++) {
         const kb_json_member *const member = &scan->members[i];
         if (member->name_len == len && memcmp(member->name, name, len) == 0) {
@@ -744,8 +701,7 @@ const kb_json_member *kb_json_find(const kb_json_scan *scan, const char *name, s
 }
 
 int kb_json_string_equals(const uint8_t *raw, size_t raw_len, int escaped, const uint8_t *expected,
-                          size_t expected_len)
-{
+                          size_t expected_len) {
     if (!escaped) {
         return raw_len == expected_len &&
                (expected_len == 0 || memcmp(raw, expected, expected_len) == 0);
@@ -770,8 +726,7 @@ int kb_json_string_equals(const uint8_t *raw, size_t raw_len, int escaped, const
     return expected == expected_end;
 }
 
-size_t kb_json_unescape(const uint8_t *raw, size_t n, uint8_t *out)
-{
+size_t kb_json_unescape(const uint8_t *raw, size_t n, uint8_t *out) {
     const uint8_t *p = raw;
     const uint8_t *const end = raw + n;
     uint8_t *to = out;
@@ -791,8 +746,7 @@ size_t kb_json_unescape(const uint8_t *raw, size_t n, uint8_t *out)
     return (size_t)(to - out);
 }
 
-int kb_json_int64(const uint8_t *raw, size_t n, int64_t *value)
-{
+int kb_json_int64(const uint8_t *raw, size_t n, int64_t *value) {
     const uint8_t *p = raw;
     const uint8_t *const end = raw + n;
     const int negative = p < end && *p == '-';
@@ -815,15 +769,13 @@ int kb_json_int64(const uint8_t *raw, size_t n, int64_t *value)
     return 1;
 }
 
-void kb_json_cursor_init(kb_json_cursor *cursor, const uint8_t *value, size_t n)
-{
+void kb_json_cursor_init(kb_json_cursor *cursor, const uint8_t *value, size_t n) {
     cursor->at = n < 2 ? value + n : value + 1;
     cursor->end = n < 2 ? value + n : value + n - 1;
 }
 
 /* Past the closing quote of an accepted string whose first byte is at p. */
-static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end, uint8_t *escaped)
-{
+static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end, uint8_t *escaped) {
     const uint8_t *const begin = p;
     *escaped = 0;
     while ((p = skip_plain(p, begin, end)) < end) {
@@ -839,8 +791,7 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end, uint8_t 
     return end;
 }
 
-static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end)
-{
+static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end) {
     size_t depth = 0;
     uint8_t escaped;
     while (p < end) {
@@ -857,8 +808,7 @@ static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end)
 }
 
 /* Reads the accepted value at p, which is below end, and moves past it. */
-static const uint8_t *read_value(const uint8_t *p, const uint8_t *end, kb_json_member *into)
-{
+static const uint8_t *read_value(const uint8_t *p, const uint8_t *end, kb_json_member *into) {
     const uint8_t *const start = p;
     into->value = start;
     into->escaped = 0;
@@ -891,14 +841,12 @@ static const uint8_t *read_value(const uint8_t *p, const uint8_t *end, kb_json_m
 }
 
 /* Past white space and one separator, in accepted text. */
-static const uint8_t *skip_separator(const uint8_t *p, const uint8_t *end, uint8_t separator)
-{
+static const uint8_t *skip_separator(const uint8_t *p, const uint8_t *end, uint8_t separator) {
     p = skip_space(p, end);
     return p < end && *p == separator ? skip_space(p + 1, end) : p;
 }
 
-int kb_json_array_next(kb_json_cursor *cursor, kb_json_member *element)
-{
+int kb_json_array_next(kb_json_cursor *cursor, kb_json_member *element) {
     const uint8_t *const p = skip_separator(cursor->at, cursor->end, ',');
     if (p == cursor->end) {
         cursor->at = p;
@@ -912,8 +860,7 @@ int kb_json_array_next(kb_json_cursor *cursor, kb_json_member *element)
     return 1;
 }
 
-int kb_json_object_next(kb_json_cursor *cursor, kb_json_member *member)
-{
+int kb_json_object_next(kb_json_cursor *cursor, kb_json_member *member) {
     const uint8_t *p = skip_separator(cursor->at, cursor->end, ',');
     if (p == cursor->end) {
         cursor->at = p;

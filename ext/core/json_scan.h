@@ -58,7 +58,8 @@ enum { KB_JSON_INLINE_MEMBERS = 32, KB_JSON_MAX_DEPTH = 256 };
  * point into the text or into the scan itself: both must outlive them, and the struct must not be
  * copied or moved. */
 typedef struct {
-    kb_json_member *members; /* of the top-level object, in the order of the text, names unescaped */
+    kb_json_member
+        *members; /* of the top-level object, in the order of the text, names unescaped */
     uint32_t count;
     uint32_t capacity;
     uint8_t type;   /* kb_json_type of the top-level value; 0 until it is complete */
