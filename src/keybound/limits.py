@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 from keybound.errors import PolicyError
 
-__all__ = ["DEFAULT_LIMITS", "MAX_CANDIDATES", "MAX_JSON_DEPTH", "MAX_NUMERIC_DATE", "Limits"]
+__all__ = ["DEFAULT_LIMITS", "MAX_CANDIDATES", "MAX_JSON_DEPTH", "MAX_NUMERIC_DATE", "MAX_REMEMBERED_HEADERS", "MAX_SIGNATURES", "Limits"]
 
 MAX_CANDIDATES = 3
 """Keys tried for one token when several share its ``kid``; bounds the work a forged token can cause."""
 
 MAX_NUMERIC_DATE = 253_402_300_799
 """9999-12-31T23:59:59Z. A larger NumericDate is milliseconds by mistake, or an attack."""
+
+MAX_REMEMBERED_HEADERS = 256
+"""Protected headers kept by one validator; an issuer uses a few, one per key."""
+
+MAX_SIGNATURES = 8
+"""Signatures looked at in one general JSON serialization (RFC 7515, 7.2.1)."""
 
 MAX_JSON_DEPTH = 256
 """The deepest nesting that any :class:`Limits` may allow."""
@@ -22,7 +28,7 @@ MAX_JSON_DEPTH = 256
 class Limits:
     """Ceilings for one validator.
 
-    :param token_bytes: whole token, in bytes
+    :param token_bytes: whole token, or a detached payload, in bytes
     :param header_bytes: encoded protected header, in bytes
     :param json_depth: containers open at once in header or payload
     :raises PolicyError: a ceiling is not a positive whole number, or ``json_depth`` is above 256

@@ -12,6 +12,7 @@ from typing import Any
 
 from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
 from keybound._hotpath.pure import base64url, digest, strict_json
+from keybound._hotpath.scope import scope_tokens
 from keybound.errors import Reason
 from keybound.limits import MAX_NUMERIC_DATE
 
@@ -215,18 +216,10 @@ def _confirmation(rules: ClaimRules, claims: Claims, now: float, proof: bytes | 
     return thumbprint_verdict(expected, proof)
 
 
-def scopes_of(claims: Claims) -> list[str]:
-    """Scope tokens of ``scope`` (RFC 8693, 4.2) and ``scp``, in order, each once; the claims are checked before."""
-    listed = claims.get("scp", "")
-    tokens = str(claims.get("scope", "")).split(" ")
-    tokens += listed.split(" ") if type(listed) is str else listed
-    return [token for token in dict.fromkeys(tokens) if token]
-
-
 def _required_scopes(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
     if not rules.scopes:
         return None
-    return OK if set(rules.scopes).issubset(scopes_of(claims)) else Reason.SCOPE_INSUFFICIENT
+    return OK if set(rules.scopes).issubset(scope_tokens(claims)) else Reason.SCOPE_INSUFFICIENT
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (

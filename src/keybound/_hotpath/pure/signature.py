@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from keybound._hotpath.contract import Family, Kind
 
-__all__ = ["VerifyKey", "library", "load_key", "verify"]
+__all__ = ["VerifyKey", "cpu_features", "library", "load_key", "provider", "verify"]
 
 _HASHES: dict[int, hashes.HashAlgorithm] = {256: hashes.SHA256(), 384: hashes.SHA384(), 512: hashes.SHA512()}
 _CURVES: dict[int, ec.EllipticCurve] = {
@@ -35,6 +35,16 @@ def library() -> str:
     from cryptography.hazmat.backends.openssl import backend
 
     return backend.openssl_version_text()
+
+
+def cpu_features() -> tuple[str, ...]:
+    """Processor features the library uses; it does not tell."""
+    return ()
+
+
+def provider(kind: int) -> str:
+    """The library that verifies signatures of this kind of key."""
+    return "hashlib" if kind == Kind.SECRET else "cryptography"
 
 
 class VerifyKey:

@@ -1,0 +1,54 @@
+"""Keybound validates key-bound OAuth tokens at gateway speed."""
+
+from keybound import profiles
+from keybound._about import __version__, about
+from keybound._hotpath import BACKEND
+from keybound.binding import PresentedCertificate, thumbprint
+from keybound.errors import (
+    BindingRejected,
+    ClaimRejected,
+    HeaderRejected,
+    InsufficientScope,
+    InvalidKey,
+    KeyboundError,
+    KeyRejected,
+    MalformedToken,
+    PolicyError,
+    Reason,
+    SignatureRejected,
+    TokenRejected,
+    Unavailable,
+)
+from keybound.jose import jws
+from keybound.jose.jwk import JWK
+from keybound.jose.jwk_set import JWKSet
+from keybound.limits import Limits
+from keybound.tokens.access_token import AccessToken, AccessTokenValidator
+
+__all__ = [
+    "BACKEND",
+    "JWK",
+    "AccessToken",
+    "AccessTokenValidator",
+    "BindingRejected",
+    "ClaimRejected",
+    "HeaderRejected",
+    "InsufficientScope",
+    "InvalidKey",
+    "JWKSet",
+    "KeyRejected",
+    "KeyboundError",
+    "Limits",
+    "MalformedToken",
+    "PolicyError",
+    "PresentedCertificate",
+    "Reason",
+    "SignatureRejected",
+    "TokenRejected",
+    "Unavailable",
+    "__version__",
+    "about",
+    "jws",
+    "profiles",
+    "thumbprint",
+]

@@ -1,0 +1,36 @@
+"""What is running: versions, crypto library, processor features and the path each algorithm takes."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import Any
+
+from keybound._hotpath import BACKEND, signature
+from keybound.jose.algorithms import ALGORITHMS
+
+__all__ = ["__version__", "about"]
+
+__version__ = "0.1.0"
+
+
+def about() -> dict[str, Any]:
+    """Facts for a bug report or a start-up log line; every value can be written as JSON.
+
+    :returns: ``version``, ``backend`` (``"native"`` or ``"pure"``), ``python``, ``platform``,
+        ``crypto`` (library and version), ``cpu`` (features the library found), and ``algorithms``:
+        for every ``alg`` the library that verifies it
+    """
+    return {
+        "version": __version__,
+        "backend": BACKEND,
+        "python": platform.python_version(),
+        "free_threaded": not getattr(sys, "_is_gil_enabled", lambda: True)(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "crypto": signature.library(),
+        "cpu": list(signature.cpu_features()),
+        "algorithms": {
+            name: " or ".join(dict.fromkeys(signature.provider(kind) for kind in row.kinds))
+            for name, row in ALGORITHMS.items()
+        },
+    }

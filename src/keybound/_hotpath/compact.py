@@ -1,0 +1,28 @@
+"""The compact serialization, split at its dots."""
+
+from __future__ import annotations
+
+from keybound._hotpath.contract import HeaderRules
+from keybound.errors import Reason
+
+__all__ = ["split"]
+
+
+def split(rules: HeaderRules, raw: object) -> tuple[bytes, bytes, bytes] | int:
+    """The three segments of a compact JWS (RFC 7515, 7.1), or the reason why there are not three."""
+    if type(raw) is not str and type(raw) is not bytes:
+        return Reason.TOKEN_MISSING if raw is None else Reason.TOKEN_NOT_TEXT
+    if not raw:
+        return Reason.TOKEN_MISSING
+    if len(raw) > rules.token_bytes:
+        return Reason.TOKEN_TOO_LARGE
+    if type(raw) is str:
+        if not raw.isascii():
+            return Reason.BASE64URL_INVALID
+        raw = raw.encode("ascii")
+    dots = raw.count(b".")
+    if dots != 2:
+        # RFC 7516, 9: five segments are a JWE.
+        return Reason.TOKEN_ENCRYPTED if dots == 4 else Reason.TOKEN_MALFORMED
+    protected, payload, encoded_signature = raw.split(b".")
+    return protected, payload, encoded_signature

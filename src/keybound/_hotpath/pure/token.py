@@ -1,0 +1,185 @@
+"""The road of a token: split, header, key, signature, payload, claims and binding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NoReturn, cast
+
+import orjson
+
+from keybound._hotpath.compact import split
+from keybound._hotpath.contract import ClaimRules, HeaderRules
+from keybound._hotpath.header import Header, parse_header
+from keybound._hotpath.pure import base64url, claims, signature, strict_json
+from keybound._hotpath.pure.signature import VerifyKey
+from keybound.errors import Reason
+from keybound.frozen import FrozenDict, freeze
+from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
+
+__all__ = ["CompiledHeader", "CompiledPolicy", "KeyIndex", "VerifiedToken", "open_parts", "open_token", "validate"]
+
+OK = int(Reason.OK)
+
+
+class KeyIndex:
+    """Key handles by ``kid``, immutable: one snapshot of a key set."""
+
+    __slots__ = ("_all", "_by_kid", "_unnamed")
+
+    def __init__(self, entries: Iterable[tuple[str | None, VerifyKey, int]]) -> None:
+        """:param entries: ``(kid, key, mask)``, the mask holding a bit per algorithm the key may verify"""
+        self._by_kid: dict[str, list[tuple[VerifyKey, int]]] = {}
+        self._all: dict[int, list[VerifyKey]] = {}
+        self._unnamed: dict[int, list[VerifyKey]] = {}
+        for kid, key, mask in entries:
+            if kid is not None:
+                self._by_kid.setdefault(kid, []).append((key, mask))
+            for index in range(mask.bit_length()):
+                if mask >> index & 1:
+                    self._all.setdefault(index, []).append(key)
+                    if kid is None:
+                        self._unnamed.setdefault(index, []).append(key)
+
+    def candidates(self, kid: str | None, index: int) -> tuple[VerifyKey, ...] | int:
+        """The keys to try for a token, at most three, or the reason why there is none.
+
+        :param kid: as in the token header
+        :param index: of the algorithm, in the table of algorithms
+        """
+        named = self._by_kid.get(kid) if kid is not None else None
+        if named is not None:
+            fitting = tuple(key for key, mask in named if mask >> index & 1)
+            return fitting[:MAX_CANDIDATES] or Reason.KEY_UNSUITABLE
+        if kid is not None and not self._unnamed:
+            return Reason.KEY_UNKNOWN
+        # A kid nobody has can only be meant for a key that the operator loaded without one.
+        pool = (self._all if kid is None else self._unnamed).get(index, [])
+        if len(pool) == 1:
+            return (pool[0],)
+        return Reason.KEY_AMBIGUOUS if pool else Reason.KEY_UNSUITABLE
+
+
+class VerifiedToken:
+    """Header and claims that passed every check. Made by :func:`validate` alone; immutable."""
+
+    __slots__ = ("_claims", "_header", "_payload")
+
+    _header: Header
+    _payload: bytes
+    _claims: FrozenDict | None
+
+    def __init__(self) -> None:
+        raise TypeError("a verified token comes from a validator")
+
+    @property
+    def header(self) -> FrozenDict:
+        """The protected header, read-only."""
+        return self._header.fields
+
+    @property
+    def claims(self) -> FrozenDict:
+        """The claims set, read-only."""
+        if self._claims is None:
+            object.__setattr__(self, "_claims", freeze(orjson.loads(self._payload)))
+        return cast(FrozenDict, self._claims)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a verified token is immutable")
+
+    def __reduce__(self) -> NoReturn:
+        # Whoever unpickles would get a "verified" token that nobody verified.
+        raise TypeError("a verified token cannot be pickled")
+
+
+class CompiledHeader:
+    """Header rules with the memo of headers that came on good tokens."""
+
+    __slots__ = ("_memo", "rules")
+
+    def __init__(self, rules: HeaderRules) -> None:
+        self.rules = rules
+        self._memo: dict[bytes, Header] = {}
+
+    def parse(self, encoded: bytes) -> Header | int:
+        """See :func:`~keybound._hotpath.header.parse_header`."""
+        known = self._memo.get(encoded)
+        return parse_header(self.rules, encoded, base64url, strict_json) if known is None else known
+
+    def remember(self, encoded: bytes, header: Header) -> None:
+        """Keep a header whose signature verified; what nobody signed cannot fill the memo."""
+        if encoded not in self._memo:
+            if len(self._memo) >= MAX_REMEMBERED_HEADERS:
+                self._memo.clear()
+            self._memo[encoded] = header
+
+
+class CompiledPolicy:
+    """Rules prepared for :func:`validate`."""
+
+    __slots__ = ("_claim_rules", "_header", "_result_type")
+
+    def __init__(
+        self, header_rules: HeaderRules, claim_rules: ClaimRules, result_type: type[VerifiedToken] = VerifiedToken
+    ) -> None:
+        self._header = CompiledHeader(header_rules)
+        self._claim_rules = claims.compile_rules(claim_rules)
+        self._result_type = result_type
+
+
+def open_token(header: CompiledHeader, keys: KeyIndex, raw: object) -> tuple[Header, bytes] | int:
+    """Verify a compact JWS and return its header and payload; a reason if it does not verify."""
+    parts = split(header.rules, raw)
+    if isinstance(parts, int):
+        return parts
+    parsed = header.parse(parts[0])
+    if isinstance(parsed, int):
+        return parsed
+    opened = open_parts(parsed, keys, *parts)
+    if not isinstance(opened, int):
+        header.remember(parts[0], parsed)
+    return opened
+
+
+def open_parts(
+    header: Header, keys: KeyIndex, protected: bytes, payload: bytes, encoded_signature: bytes
+) -> tuple[Header, bytes] | int:
+    """Verify the parts of a JWS whose header has passed its rules (RFC 7515, 5.2).
+
+    :param protected: encoded protected header
+    :param payload: encoded payload, or the payload as it is where ``header.b64`` is false (RFC 7797, 3)
+    :returns: header and decoded payload, or a reason
+    """
+    candidates = keys.candidates(header.kid, header.algorithm.index)
+    if isinstance(candidates, int):
+        return candidates
+    proof = base64url.decode(encoded_signature)
+    decoded = base64url.decode(payload) if header.b64 else payload
+    if proof is None or decoded is None:
+        return Reason.BASE64URL_INVALID
+    data = b"%b.%b" % (protected, payload)
+    family, bits = header.algorithm.family, header.algorithm.bits
+    for key in candidates:
+        if signature.verify(key, family, bits, data, proof):
+            return header, decoded
+    return Reason.SIGNATURE_INVALID
+
+
+def validate(policy: CompiledPolicy, keys: KeyIndex, raw: object, now: float, proof: bytes | None) -> VerifiedToken | int:
+    """Validate a token: one call from bytes to a verified token or a verdict.
+
+    :param raw: the token as ``str`` or ``bytes``
+    :param now: seconds since 1970-01-01T00:00:00Z
+    :param proof: the presented client certificate in DER, or its SHA-256 (32 bytes), or ``None``
+    """
+    opened = open_token(policy._header, keys, raw)
+    if isinstance(opened, int):
+        return opened
+    header, payload = opened
+    verdict = claims.check(policy._claim_rules, payload, policy._header.rules.json_depth, now, proof)
+    if verdict != OK:
+        return verdict
+    token = object.__new__(cast(Any, policy._result_type))
+    object.__setattr__(token, "_header", header)
+    object.__setattr__(token, "_payload", payload)
+    object.__setattr__(token, "_claims", None)
+    return cast(VerifiedToken, token)

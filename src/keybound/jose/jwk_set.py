@@ -1,0 +1,109 @@
+"""JWK Sets (RFC 7517, 5): an immutable snapshot of an issuer's keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from keybound._hotpath import token
+from keybound._hotpath.contract import Kind
+from keybound.errors import InvalidKey
+from keybound.jose.jwk import JWK, parse_json_object
+
+__all__ = ["JWKSet"]
+
+
+class JWKSet:
+    """Keys of one issuer, immutable. Usable as ``keys=`` of every validator.
+
+    :ivar keys: the usable keys, in the order of the document
+    :ivar skipped: why keys of the document were left out, with how many (RFC 7517, 5: ignore what
+        is not understood)
+    """
+
+    __slots__ = ("_index", "keys", "skipped")
+
+    def __init__(self, keys: Iterable[JWK]) -> None:
+        """:raises InvalidKey: there is no key, or secrets stand beside public keys"""
+        self.keys = tuple(keys)
+        self.skipped: Mapping[str, int] = MappingProxyType({})
+        if not all(isinstance(key, JWK) for key in self.keys):
+            raise InvalidKey("a JWKSet is made of JWK objects")
+        if not self.keys:
+            raise InvalidKey("the JWK Set holds no usable key")
+        # A kid that picks between a secret and a public key lets the token choose the family (RFC 8725, 3.1).
+        if len({key._kind is Kind.SECRET for key in self.keys}) == 2:
+            raise InvalidKey("the JWK Set mixes secrets with public keys")
+        self._index = token.KeyIndex((key.kid, key._handle, key._mask) for key in self.keys)
+
+    @classmethod
+    def from_json(cls, document: str | bytes | Mapping[str, Any]) -> JWKSet:
+        """Keys from a JWK Set document, or from a single JWK.
+
+        Keys that cannot be used are skipped and counted; a private key is an error, because
+        whoever published it must know.
+
+        :raises InvalidKey: the document is malformed, holds a private key, or no usable key
+        """
+        members = parse_json_object(document)
+        if "keys" not in members and "kty" in members:
+            return cls([JWK.from_json(members)])
+        listed = members.get("keys")
+        if not isinstance(listed, (list, tuple)):
+            raise InvalidKey("keys is not a list")
+        usable, skipped = [], Counter[str]()
+        for entry in listed:
+            try:
+                usable.append(_usable(entry))
+            except InvalidKey as unusable:
+                if _is_private(entry):
+                    raise
+                skipped[str(unusable)] += 1
+        self = cls(usable)
+        self.skipped = MappingProxyType(dict(skipped))
+        return self
+
+    @classmethod
+    def from_pem(cls, pem: str | bytes, *, kid: str | None = None, alg: str | None = None) -> JWKSet:
+        """One key from PEM; see :meth:`JWK.from_pem`."""
+        return cls([JWK.from_pem(pem, kid=kid, alg=alg)])
+
+    @classmethod
+    def from_der(cls, der: bytes, *, kid: str | None = None, alg: str | None = None) -> JWKSet:
+        """One key from DER; see :meth:`JWK.from_der`."""
+        return cls([JWK.from_der(der, kid=kid, alg=alg)])
+
+    @classmethod
+    def from_key(cls, key: Any, *, kid: str | None = None, alg: str | None = None) -> JWKSet:
+        """One key from an object of ``cryptography``; see :meth:`JWK.from_key`."""
+        return cls([JWK.from_key(key, kid=kid, alg=alg)])
+
+    @classmethod
+    def from_secret(cls, secret: str | bytes, *, alg: str, kid: str | None = None) -> JWKSet:
+        """One shared secret; see :meth:`JWK.from_secret`."""
+        return cls([JWK.from_secret(secret, alg=alg, kid=kid)])
+
+    def snapshot(self) -> JWKSet:
+        """The keys as they are now: this object itself, since it never changes."""
+        return self
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[JWK]:
+        return iter(self.keys)
+
+    def __repr__(self) -> str:
+        return f"<keybound.JWKSet of {len(self.keys)} keys, {sum(self.skipped.values())} skipped>"
+
+
+def _usable(entry: object) -> JWK:
+    if not isinstance(entry, Mapping):
+        raise InvalidKey("an entry is not a JSON object")
+    return JWK.from_json(entry)
+
+
+def _is_private(entry: object) -> bool:
+    return isinstance(entry, Mapping) and entry.get("kty") in ("RSA", "EC", "OKP") and "d" in entry

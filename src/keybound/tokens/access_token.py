@@ -1,0 +1,184 @@
+"""JWT access tokens (RFC 9068), bound to a client certificate or not (RFC 8705)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from keybound._hotpath import token as road
+from keybound._hotpath.contract import DETAIL_SHIFT
+from keybound._hotpath.scope import scope_tokens
+from keybound.binding import proof_of
+from keybound.clock import Clock, system_clock
+from keybound.errors import BindingRejected, PolicyError, Reason, TokenRejected, rejection
+from keybound.frozen import FrozenDict
+from keybound.keys import KeySource, as_key_source
+from keybound.limits import DEFAULT_LIMITS, Limits
+from keybound.policy import AccessTokenPolicy, BindingMode, Profile
+from keybound.profiles.oauth import OAUTH
+
+if TYPE_CHECKING:
+    from keybound.binding.certificate import Certificate
+    from keybound.jose.jwk import JWK
+    from keybound.tokens.explain import Explanation
+
+__all__ = ["AccessToken", "AccessTokenValidator"]
+
+_REASON_MASK = (1 << DETAIL_SHIFT) - 1
+
+
+class AccessToken(road.VerifiedToken):
+    """An access token that passed every check of its validator. Immutable; never prints the token."""
+
+    __slots__ = ()
+
+    @property
+    def issuer(self) -> str:
+        """``iss``"""
+        return str(self.claims["iss"])
+
+    @property
+    def subject(self) -> str | None:
+        """``sub``, or ``None`` if the token has none and the policy did not ask for it."""
+        return self.claims.get("sub")
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """``aud``, always as a tuple."""
+        value = self.claims["aud"]
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    @property
+    def client_id(self) -> str | None:
+        """``client_id`` (RFC 9068, 2.2), or ``None``."""
+        return self.claims.get("client_id")
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Tokens of ``scope`` and ``scp``."""
+        return frozenset(scope_tokens(self.claims))
+
+    @property
+    def confirmation(self) -> FrozenDict | None:
+        """``cnf`` (RFC 7800, 3.1), or ``None`` for a bearer token."""
+        return self.claims.get("cnf")
+
+    @property
+    def expires_at(self) -> float | None:
+        """``exp``, seconds since 1970-01-01T00:00:00Z."""
+        return self.claims.get("exp")
+
+    def __repr__(self) -> str:
+        return f"<keybound.AccessToken {'bound' if 'cnf' in self.claims else 'bearer'}>"
+
+
+class AccessTokenValidator:
+    """Validates JWT access tokens for one resource server. Make it once; use it from any thread.
+
+    :param issuer: the issuer identifier, compared code point by code point (RFC 9068, 4)
+    :param audience: identifier of this resource server, or several; one must be in ``aud``
+    :param keys: a :class:`~keybound.JWKSet`, a single :class:`~keybound.JWK`, or a key source
+    :param algorithms: allow-list of ``alg`` values; mandatory unless the profile brings one
+    :param profile: a member of :mod:`keybound.profiles`
+    :param types: accepted ``typ`` values in place of the profile's
+    :param leeway: clock skew in seconds, granted to ``exp``, ``nbf`` and ``iat`` alike
+    :param max_lifetime: greatest ``exp`` minus ``iat``, in seconds
+    :param max_age: greatest time since ``iat``, in seconds
+    :param required_claims: names that must be present, besides those of the profile
+    :param forbidden_claims: names that must not be present
+    :param allow_missing_exp: accept tokens that never expire
+    :param scopes: scope tokens that must all be there; else 403 ``insufficient_scope``
+    :param binding: ``"if-present"`` checks ``cnf`` where there is one, ``"required"`` demands one,
+        ``"ignore"`` accepts a stolen bound token from anybody
+    :param limits: ceilings in bytes and nesting
+    :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :raises PolicyError: the options are unsafe, contradictory or impossible
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str | Iterable[str],
+        keys: KeySource | JWK,
+        algorithms: Iterable[str] | None = None,
+        profile: Profile = OAUTH,
+        types: Iterable[str] | None = None,
+        leeway: float = 10,
+        max_lifetime: float | None = None,
+        max_age: float | None = None,
+        required_claims: Iterable[str] = (),
+        forbidden_claims: Iterable[str] = (),
+        allow_missing_exp: bool = False,
+        scopes: str | Iterable[str] = (),
+        binding: BindingMode | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.policy = AccessTokenPolicy.create(
+            issuer=issuer,
+            audience=audience,
+            profile=profile,
+            algorithms_=algorithms,
+            types=types,
+            leeway=leeway,
+            max_lifetime=max_lifetime,
+            max_age=max_age,
+            required_claims=required_claims,
+            forbidden_claims=forbidden_claims,
+            allow_missing_exp=allow_missing_exp,
+            scopes=scopes,
+            binding=binding,
+            limits=limits,
+        )
+        if not callable(clock):
+            raise PolicyError("clock must be callable and return seconds")
+        self.keys = as_key_source(keys)
+        self._clock = clock
+        self._compiled = road.CompiledPolicy(self.policy.header_rules(), self.policy.claim_rules(), AccessToken)
+
+    def validate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
+        """Validate a token together with the client certificate it came with.
+
+        :param raw: the token
+        :param certificate: DER or PEM, an ``x509.Certificate``, a
+            :class:`~keybound.PresentedCertificate`, or an already verified SHA-256; ``None`` where
+            the client presented none
+        :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
+        :raises Unavailable: the key source cannot answer now
+        """
+        try:
+            proof = proof_of(certificate)
+        except BindingRejected:
+            # Whether a malformed certificate matters depends on the token: only a bound one needs it.
+            proof = b""
+        result = road.validate(self._compiled, self.keys.snapshot()._index, raw, self._clock(), proof)
+        if isinstance(result, int):
+            raise self._rejection(result)
+        return result  # type: ignore[return-value]  # CompiledPolicy makes the type it was given
+
+    async def avalidate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
+        """:meth:`validate` for use in an event loop; with keys at hand it never waits."""
+        return self.validate(raw, certificate=certificate)
+
+    def explain(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Explanation:
+        """Every check of :meth:`validate`, one by one, without accepting anything.
+
+        For people who look for the reason of a rejection. It goes on where :meth:`validate` stops,
+        is slow, and its result is never a verified token.
+        """
+        from keybound.tokens.explain import explain
+
+        return explain(self.policy, self.keys.snapshot(), raw, self._clock(), certificate)
+
+    def _rejection(self, verdict: int) -> TokenRejected:
+        reason, position = Reason(verdict & _REASON_MASK), verdict >> DETAIL_SHIFT
+        claim = scope = None
+        rules = self.policy.claim_rules()
+        if reason is Reason.CLAIM_MISSING:
+            claim = rules.required[position]
+        elif reason is Reason.CLAIM_FORBIDDEN:
+            claim = rules.forbidden[position]
+        elif reason is Reason.SCOPE_INSUFFICIENT:
+            scope = " ".join(rules.scopes)
+        return rejection(reason, claim=claim, scope=scope)

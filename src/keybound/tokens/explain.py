@@ -1,0 +1,142 @@
+"""Why a token is or is not accepted: each check on its own, for people.
+
+Runs on the pure twin, whose checks are separate functions; tests hold its first failure equal to
+the verdict of :meth:`~keybound.AccessTokenValidator.validate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from keybound._hotpath import base64url, strict_json, token
+from keybound._hotpath.compact import split
+from keybound._hotpath.contract import DETAIL_SHIFT, Binding
+from keybound._hotpath.header import Header, parse_header
+from keybound.binding import proof_of
+from keybound.errors import BindingRejected, Reason
+from keybound.jose.jwk_set import JWKSet
+from keybound.policy import AccessTokenPolicy
+
+if TYPE_CHECKING:
+    from keybound.binding.certificate import Certificate
+
+__all__ = ["Check", "Explanation", "explain"]
+
+Outcome = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    :ivar name: what was looked at
+    :ivar outcome: ``"passed"``, ``"failed"`` or ``"skipped"``
+    :ivar reason: why it failed, or ``None``
+    :ivar note: why it was skipped, or what the policy asked for; never text from the token
+    """
+
+    name: str
+    outcome: Outcome
+    reason: Reason | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All checks in the order of the road.
+
+    :ivar checks: every check, also those after the first failure
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def reason(self) -> Reason:
+        """What a validator would answer: the first failure, or ``Reason.OK``."""
+        return next((check.reason for check in self.checks if check.reason is not None), Reason.OK)
+
+
+def explain(
+    policy: AccessTokenPolicy, keys: JWKSet, raw: object, now: float, certificate: Certificate | None
+) -> Explanation:
+    """Every check of ``policy`` on a token, one by one; see :class:`Explanation`."""
+    try:
+        proof = proof_of(certificate)
+    except BindingRejected:
+        proof = b""
+    rules = policy.header_rules()
+    checks: list[Check] = []
+    parts = split(rules, raw)
+    _add(checks, "size and segments", parts)
+    header: Header | int | None = None
+    if isinstance(parts, tuple):
+        header = parse_header(rules, parts[0], base64url, strict_json)
+    _add(checks, "header", header)
+    opened = token.open_parts(header, keys._index, *parts) if isinstance(parts, tuple) and isinstance(header, tuple) else None
+    _add(checks, "key and signature", opened)
+    payload = opened[1] if isinstance(opened, tuple) else _unverified_payload(parts)
+    claims = _claims(checks, payload, rules.json_depth, verified=isinstance(opened, tuple))
+    checks += _claim_checks(policy, claims, now, proof)
+    return Explanation(tuple(checks))
+
+
+def _add(checks: list[Check], name: str, result: object) -> None:
+    if result is None:
+        checks.append(Check(name, "skipped", note="an earlier check failed"))
+    elif isinstance(result, int):
+        checks.append(Check(name, "failed", Reason(result)))
+    else:
+        checks.append(Check(name, "passed"))
+
+
+def _unverified_payload(parts: object) -> bytes | None:
+    return base64url.decode(parts[1]) if isinstance(parts, tuple) else None
+
+
+def _claims(checks: list[Check], payload: bytes | None, depth: int, *, verified: bool) -> dict[str, Any] | None:
+    """The claims set to go on with; not trusted, only looked at."""
+    if payload is None:
+        _add(checks, "payload", None)
+        return None
+    reason, value = strict_json.loads(payload, depth)
+    if reason == Reason.OK and type(value) is not dict:
+        reason = Reason.PAYLOAD_NOT_OBJECT
+    good = reason == Reason.OK
+    note = "" if verified else "read without a verified signature"
+    checks.append(Check("payload", "passed" if good else "failed", None if good else Reason(reason), note))
+    return value if good else None
+
+
+def _claim_checks(
+    policy: AccessTokenPolicy, claims: dict[str, Any] | None, now: float, proof: bytes | None
+) -> list[Check]:
+    # The pure twin brings cryptography along, which nobody pays for at import time.
+    from keybound._hotpath.pure.claims import CHECKS
+
+    rules = policy.claim_rules()
+    checks = []
+    for name, judge in CHECKS:
+        if claims is None:
+            checks.append(Check(name, "skipped", note="there are no claims to look at"))
+            continue
+        verdict = _judge_alone(judge, rules, claims, now, proof)
+        if verdict is None:
+            note = "binding is ignored" if name == "confirmation" and rules.binding == Binding.IGNORE else "nothing to check"
+            checks.append(Check(name, "skipped", note=note))
+        elif verdict == Reason.OK:
+            checks.append(Check(name, "passed"))
+        else:
+            reason, position = Reason(verdict & (1 << DETAIL_SHIFT) - 1), verdict >> DETAIL_SHIFT
+            names = {Reason.CLAIM_MISSING: rules.required, Reason.CLAIM_FORBIDDEN: rules.forbidden}.get(reason, ())
+            checks.append(Check(name, "failed", reason, names[position] if names else ""))
+    return checks
+
+
+def _judge_alone(judge: Any, rules: Any, claims: dict[str, Any], now: float, proof: bytes | None) -> int | None:
+    try:
+        verdict: int | None = judge(rules, claims, now, proof)
+    except (KeyError, TypeError):
+        # Lifetime and age lean on exp and iat, scope on its syntax: already reported above.
+        return None
+    return verdict
