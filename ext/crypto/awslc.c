@@ -1,0 +1,290 @@
+#include "provider.h"
+
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/curve25519.h>
+#include <openssl/ec_key.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/hmac.h>
+#include <openssl/mem.h>
+#include <openssl/nid.h>
+#include <openssl/rsa.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HASHES = 3 };
+
+struct kb_key {
+    enum { KEY_RSA, KEY_EC, KEY_ED25519, KEY_SECRET } type;
+    size_t width; /* octets of a coordinate (EC) */
+    union {
+        RSA *rsa;
+        EC_KEY *ec;
+        uint8_t point[ED25519_PUBLIC_KEY_LEN];
+        /* Keyed and waiting for data, so that a verification does not hash the key again. */
+        HMAC_CTX hmac[HASHES];
+    } u;
+};
+
+static const EVP_MD *hash_of(int bits)
+{
+    switch (bits) {
+    case 256:
+        return EVP_sha256();
+    case 384:
+        return EVP_sha384();
+    case 512:
+        return EVP_sha512();
+    default:
+        return NULL;
+    }
+}
+
+static int nid_of(int bits)
+{
+    return bits == 256 ? NID_sha256 : bits == 384 ? NID_sha384 : NID_sha512;
+}
+
+static kb_key *new_key(int type)
+{
+    kb_key *key = calloc(1, sizeof *key);
+    if (key) {
+        key->type = type;
+    }
+    return key;
+}
+
+/* The library queues errors per thread; nobody here reads them, and they must not pile up. */
+static kb_key *give(kb_key *key, int good)
+{
+    ERR_clear_error();
+    if (!good) {
+        kb_key_free(key);
+        return NULL;
+    }
+    return key;
+}
+
+kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len)
+{
+    kb_key *key = new_key(KEY_RSA);
+    if (!key) {
+        return NULL;
+    }
+    BIGNUM *modulus = BN_bin2bn(n, n_len, NULL);
+    BIGNUM *exponent = BN_bin2bn(e, e_len, NULL);
+    if (modulus && exponent) {
+        key->u.rsa = RSA_new_public_key(modulus, exponent);
+    }
+    BN_free(modulus);
+    BN_free(exponent);
+    return give(key, key->u.rsa != NULL);
+}
+
+static int nid_of_curve(enum kb_curve curve)
+{
+    switch (curve) {
+    case KB_P256:
+        return NID_X9_62_prime256v1;
+    case KB_P384:
+        return NID_secp384r1;
+    case KB_P521:
+        return NID_secp521r1;
+    case KB_SECP256K1:
+        return NID_secp256k1;
+    }
+    return NID_undef;
+}
+
+kb_key *kb_key_ec(enum kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len)
+{
+    kb_key *key = new_key(KEY_EC);
+    if (!key) {
+        return NULL;
+    }
+    int good = 0;
+    BIGNUM *bx = BN_bin2bn(x, x_len, NULL);
+    BIGNUM *by = BN_bin2bn(y, y_len, NULL);
+    key->u.ec = EC_KEY_new_by_curve_name(nid_of_curve(curve));
+    if (bx && by && key->u.ec) {
+        unsigned field_bits = EC_GROUP_get_degree(EC_KEY_get0_group(key->u.ec));
+        key->width = (field_bits + 7) / 8;
+        /* Refuses coordinates above the field and points off the curve. */
+        good = EC_KEY_set_public_key_affine_coordinates(key->u.ec, bx, by);
+    }
+    BN_free(bx);
+    BN_free(by);
+    return give(key, good);
+}
+
+kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len)
+{
+    kb_key *key = point_len == ED25519_PUBLIC_KEY_LEN ? new_key(KEY_ED25519) : NULL;
+    if (key) {
+        memcpy(key->u.point, point, ED25519_PUBLIC_KEY_LEN);
+    }
+    return key;
+}
+
+kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len)
+{
+    kb_key *key = new_key(KEY_SECRET);
+    if (!key) {
+        return NULL;
+    }
+    int good = 1;
+    for (int i = 0; i < HASHES; i++) {
+        HMAC_CTX_init(&key->u.hmac[i]);
+        good &= HMAC_Init_ex(&key->u.hmac[i], secret, secret_len, hash_of(256 + 128 * i), NULL);
+    }
+    return give(key, good);
+}
+
+void kb_key_free(kb_key *key)
+{
+    if (!key) {
+        return;
+    }
+    switch (key->type) {
+    case KEY_RSA:
+        RSA_free(key->u.rsa);
+        break;
+    case KEY_EC:
+        EC_KEY_free(key->u.ec);
+        break;
+    case KEY_SECRET:
+        for (int i = 0; i < HASHES; i++) {
+            HMAC_CTX_cleanup(&key->u.hmac[i]);
+        }
+        break;
+    case KEY_ED25519:
+        break;
+    }
+    OPENSSL_cleanse(key, sizeof *key);
+    free(key);
+}
+
+static int verdict(int good)
+{
+    if (good != 1) {
+        ERR_clear_error();
+    }
+    return good == 1;
+}
+
+int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *tag,
+                   size_t tag_len)
+{
+    /* A truncated tag is not a tag (RFC 7518, 3.2). */
+    if (!hash_of(bits) || tag_len != (size_t)bits / 8) {
+        return 0;
+    }
+    HMAC_CTX ctx;
+    uint8_t expected[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    HMAC_CTX_init(&ctx);
+    int good = HMAC_CTX_copy_ex(&ctx, &key->u.hmac[(bits - 256) / 128]) &&
+               HMAC_Update(&ctx, data, data_len) && HMAC_Final(&ctx, expected, &size) &&
+               size == tag_len && CRYPTO_memcmp(expected, tag, size) == 0;
+    HMAC_CTX_cleanup(&ctx);
+    return verdict(good);
+}
+
+int kb_verify_rsa_pkcs1(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                        const uint8_t *sig, size_t sig_len)
+{
+    uint8_t digest[KB_MAX_DIGEST];
+    size_t size = kb_sha2(bits, data, data_len, digest);
+    return size && sig_len == RSA_size(key->u.rsa) &&
+           verdict(RSA_verify(nid_of(bits), digest, size, sig, sig_len, key->u.rsa));
+}
+
+int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                      const uint8_t *sig, size_t sig_len)
+{
+    uint8_t digest[KB_MAX_DIGEST];
+    size_t size = kb_sha2(bits, data, data_len, digest);
+    const EVP_MD *md = hash_of(bits);
+    /* RFC 7518, 3.5: the salt is as long as the hash, and MGF1 uses the same hash. */
+    return size && sig_len == RSA_size(key->u.rsa) &&
+           verdict(RSA_verify_pss_mgf1(key->u.rsa, digest, size, md, md, (int)size, sig, sig_len));
+}
+
+int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                    const uint8_t *sig, size_t sig_len)
+{
+    uint8_t digest[KB_MAX_DIGEST];
+    size_t size = kb_sha2(bits, data, data_len, digest);
+    /* RFC 7518, 3.4: R and S, each in full size. */
+    if (!size || sig_len != 2 * key->width) {
+        return 0;
+    }
+    int good = 0;
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(sig, key->width, NULL);
+    BIGNUM *s = BN_bin2bn(sig + key->width, key->width, NULL);
+    if (pair && r && s && ECDSA_SIG_set0(pair, r, s)) {
+        r = s = NULL; /* owned by the pair now */
+        good = ECDSA_do_verify(digest, size, pair, key->u.ec);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(pair);
+    return verdict(good);
+}
+
+int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig,
+                      size_t sig_len)
+{
+    return sig_len == ED25519_SIGNATURE_LEN &&
+           verdict(ED25519_verify(data, data_len, sig, key->u.point));
+}
+
+size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MAX_DIGEST])
+{
+    switch (bits) {
+    case 256:
+        SHA256(data, data_len, out);
+        return SHA256_DIGEST_LENGTH;
+    case 384:
+        SHA384(data, data_len, out);
+        return SHA384_DIGEST_LENGTH;
+    case 512:
+        SHA512(data, data_len, out);
+        return SHA512_DIGEST_LENGTH;
+    default:
+        return 0;
+    }
+}
+
+const char *kb_provider_name(void)
+{
+    return "AWS-LC " AWSLC_VERSION_NUMBER_STRING;
+}
+
+const char *kb_provider_cpu_feature(unsigned index)
+{
+    const char *present[8];
+    unsigned count = 0;
+#if defined(__GNUC__) && defined(__x86_64__)
+    __builtin_cpu_init();
+    /* s2n-bignum needs the first two; the rest speeds up hashing and RSA. */
+    if (__builtin_cpu_supports("bmi2")) {
+        present[count++] = "bmi2";
+    }
+    if (__builtin_cpu_supports("adx")) {
+        present[count++] = "adx";
+    }
+    if (__builtin_cpu_supports("avx2")) {
+        present[count++] = "avx2";
+    }
+    if (__builtin_cpu_supports("avx512ifma")) {
+        present[count++] = "avx512ifma";
+    }
+#elif defined(__aarch64__)
+    present[count++] = "neon";
+#endif
+    return index < count ? present[index] : NULL;
+}

@@ -1,0 +1,46 @@
+/* What the signature module needs of a crypto library. One file implements it: awslc.c.
+ *
+ * Verification only; no private key ever enters. Handles are immutable once made and may be used
+ * from any number of threads at once. Nothing here knows Python.
+ */
+#ifndef KB_PROVIDER_H
+#define KB_PROVIDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum kb_curve { KB_P256 = 1, KB_P384 = 2, KB_P521 = 3, KB_SECP256K1 = 4 };
+
+typedef struct kb_key kb_key;
+
+/* Each returns NULL when the numbers are not a key, or when there is no memory. Big-endian. */
+kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len);
+kb_key *kb_key_ec(enum kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len);
+kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len);
+kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len);
+void kb_key_free(kb_key *key);
+
+/* Each returns 1 when the signature is good and 0 otherwise. `bits` is the size of the hash: 256,
+ * 384 or 512. The handle must be of the family's type; the caller has checked. */
+int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *tag,
+                   size_t tag_len);
+int kb_verify_rsa_pkcs1(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                        const uint8_t *sig, size_t sig_len);
+int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                      const uint8_t *sig, size_t sig_len);
+int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                    const uint8_t *sig, size_t sig_len);
+int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig,
+                      size_t sig_len);
+
+enum { KB_MAX_DIGEST = 64 };
+
+/* SHA-2 of data into out (bits / 8 octets). Returns the size of the digest, 0 for other `bits`. */
+size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MAX_DIGEST]);
+
+const char *kb_provider_name(void);
+
+/* Features of this processor that the library has faster code for; NULL past the last one. */
+const char *kb_provider_cpu_feature(unsigned index);
+
+#endif

@@ -1,0 +1,32 @@
+from libc.stdint cimport uint8_t
+
+
+cdef extern from "provider.h" nogil:
+    ctypedef enum kb_curve:
+        KB_P256, KB_P384, KB_P521, KB_SECP256K1
+    ctypedef struct kb_key:
+        pass
+    enum:
+        KB_MAX_DIGEST
+
+    kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len)
+    kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len)
+    kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len)
+    kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len)
+    void kb_key_free(kb_key *key)
+
+    int kb_verify_hmac(
+        const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *tag, size_t tag_len)
+    int kb_verify_rsa_pkcs1(
+        const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
+    int kb_verify_rsa_pss(
+        const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
+    int kb_verify_ecdsa(
+        const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
+    int kb_verify_ed25519(
+        const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
+
+    size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t *out)
+
+    const char *kb_provider_name()
+    const char *kb_provider_cpu_feature(unsigned index)

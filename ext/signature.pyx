@@ -1,0 +1,162 @@
+"""JWS signature verification dispatch: one key handle, one verify, on AWS-LC."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport uint8_t
+
+from contract cimport (
+    FAMILY_ECDSA,
+    FAMILY_EDDSA,
+    FAMILY_HMAC,
+    FAMILY_RSA_PKCS1,
+    FAMILY_RSA_PSS,
+    KIND_ED448,
+    KIND_ED25519,
+    KIND_P256,
+    KIND_P384,
+    KIND_P521,
+    KIND_RSA,
+    KIND_SECP256K1,
+    KIND_SECRET,
+)
+from provider cimport (
+    KB_P256,
+    KB_P384,
+    KB_P521,
+    KB_SECP256K1,
+    kb_curve,
+    kb_key,
+    kb_key_ec,
+    kb_key_ed25519,
+    kb_key_free,
+    kb_key_rsa,
+    kb_key_secret,
+    kb_provider_cpu_feature,
+    kb_provider_name,
+    kb_sha2,
+    kb_verify_ecdsa,
+    kb_verify_ed25519,
+    kb_verify_hmac,
+    kb_verify_rsa_pkcs1,
+    kb_verify_rsa_pss,
+)
+
+__all__ = ["VerifyKey", "cpu_features", "library", "load_key", "provider", "verify"]
+
+
+def library():
+    return kb_provider_name().decode("ascii")
+
+
+def cpu_features():
+    features = []
+    while (name := kb_provider_cpu_feature(len(features))) != NULL:
+        features.append((<bytes>name).decode("ascii"))
+    return tuple(features)
+
+
+def provider(int kind):
+    # AWS-LC has no Ed448.
+    return "cryptography" if kind == KIND_ED448 else "AWS-LC"
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class VerifyKey:
+
+    def __init__(self):
+        raise TypeError("VerifyKey is made by load_key()")
+
+    def __dealloc__(self):
+        kb_key_free(self._key)
+
+    def __reduce__(self):
+        raise TypeError("a key handle cannot be pickled")
+
+
+def load_key(int kind, tuple material not None):
+    cdef VerifyKey key = VerifyKey.__new__(VerifyKey)
+    key.kind = kind
+    if kind == KIND_ED448:
+        from keybound._hotpath.pure.signature import load_key as load_pure
+
+        key._other = load_pure(kind, material)
+        return None if key._other is None else key
+    key._key = _load(kind, material)
+    return None if key._key == NULL else key
+
+
+cdef kb_key *_load(int kind, tuple material) except? NULL:
+    cdef bytes first = material[0]
+    cdef bytes second = material[1] if len(material) > 1 else b""
+    cdef const uint8_t *a = <const uint8_t *>PyBytes_AS_STRING(first)
+    cdef const uint8_t *b = <const uint8_t *>PyBytes_AS_STRING(second)
+    if kind == KIND_SECRET:
+        return kb_key_secret(a, len(first))
+    if kind == KIND_RSA:
+        return kb_key_rsa(a, len(first), b, len(second))
+    if kind == KIND_ED25519:
+        return kb_key_ed25519(a, len(first))
+    cdef int curve = _curve_of(kind)
+    return kb_key_ec(<kb_curve>curve, a, len(first), b, len(second)) if curve else NULL
+
+
+cdef int _curve_of(int kind) except -1:
+    if kind == KIND_P256:
+        return KB_P256
+    if kind == KIND_P384:
+        return KB_P384
+    if kind == KIND_P521:
+        return KB_P521
+    return KB_SECP256K1 if kind == KIND_SECP256K1 else 0
+
+
+def verify(VerifyKey key not None, int family, int bits, bytes data not None, bytes signature not None):
+    return verify_raw(
+        key,
+        family,
+        bits,
+        <const uint8_t *>PyBytes_AS_STRING(data),
+        len(data),
+        <const uint8_t *>PyBytes_AS_STRING(signature),
+        len(signature),
+    )
+
+
+cdef bint verify_raw(
+    VerifyKey key, int family, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len
+) except -1:
+    # Each family names the kinds it takes: a handle of another type never reaches the library.
+    cdef bint good = False
+    cdef const kb_key *handle = key._key
+    if family == FAMILY_HMAC:
+        # Shorter than handing the GIL over and getting it back.
+        return key.kind == KIND_SECRET and kb_verify_hmac(handle, bits, data, data_len, sig, sig_len)
+    if family == FAMILY_RSA_PKCS1 or family == FAMILY_RSA_PSS:
+        if key.kind == KIND_RSA:
+            with nogil:
+                if family == FAMILY_RSA_PSS:
+                    good = kb_verify_rsa_pss(handle, bits, data, data_len, sig, sig_len)
+                else:
+                    good = kb_verify_rsa_pkcs1(handle, bits, data, data_len, sig, sig_len)
+    elif family == FAMILY_ECDSA:
+        if _curve_of(key.kind):
+            with nogil:
+                good = kb_verify_ecdsa(handle, bits, data, data_len, sig, sig_len)
+    elif family == FAMILY_EDDSA:
+        if key.kind == KIND_ED448:
+            return _verify_other(key, family, bits, data[:data_len], sig[:sig_len])
+        if key.kind == KIND_ED25519:
+            with nogil:
+                good = kb_verify_ed25519(handle, data, data_len, sig, sig_len)
+    return good
+
+
+cdef bint _verify_other(VerifyKey key, int family, int bits, bytes data, bytes sig) except -1:
+    from keybound._hotpath.pure.signature import verify as verify_pure
+
+    return verify_pure(key._other, family, bits, data, sig)
+
+
+cdef size_t sha2_raw(int bits, const uint8_t *data, size_t data_len, uint8_t *out) noexcept nogil:
+    return kb_sha2(bits, data, data_len, out)

@@ -1,0 +1,16 @@
+from libc.stdint cimport uint8_t
+
+from provider cimport kb_key
+
+
+cdef class VerifyKey:
+    cdef kb_key *_key
+    cdef object _other
+    cdef readonly int kind
+
+
+cdef bint verify_raw(
+    VerifyKey key, int family, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len
+) except -1
+
+cdef size_t sha2_raw(int bits, const uint8_t *data, size_t data_len, uint8_t *out) noexcept nogil

@@ -1,0 +1,1 @@
+cdef int reason_of_scan(int code) except -1
