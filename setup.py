@@ -59,6 +59,8 @@ SWITCHES = ("PURE", "SANITIZE", "TRACE", "WERROR")
 PURE, SANITIZE, TRACE, WERROR = (switch(f"KEYBOUND_{name}") for name in SWITCHES)
 VARIANT = "-".join(name.lower() for name in SWITCHES if switch(f"KEYBOUND_{name}")) or "release"
 REQUIRED = switch("KEYBOUND_REQUIRE_NATIVE") or switch("CIBUILDWHEEL")
+if PURE and switch("KEYBOUND_REQUIRE_NATIVE"):
+    sys.exit("KEYBOUND_PURE and KEYBOUND_REQUIRE_NATIVE contradict each other")
 
 
 def extensions() -> list[Extension]:
@@ -67,7 +69,7 @@ def extensions() -> list[Extension]:
         Extension(
             f"{PACKAGE}.{module}",
             [f"ext/{module}.pyx", *sources],
-            include_dirs=["ext"],
+            include_dirs=["ext", "ext/crypto"],
             define_macros=tracing if TRACE else [],
             # A changed flag or header must rebuild; Cython itself follows .pxd files.
             depends=["setup.py", "ext/build_flags.py", *sorted(glob("ext/c*/*.h"))],
