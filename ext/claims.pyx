@@ -1,0 +1,495 @@
+"""Registered-claim and cnf checks on the JSON text itself, in the order of the pure twin's CHECKS."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcmp, memcpy
+
+from contract cimport (
+    BINDING_IGNORE,
+    BINDING_REQUIRED,
+    DETAIL_SHIFT,
+    REASON_AUD_INVALID,
+    REASON_AUD_MISMATCH,
+    REASON_AUD_MISSING,
+    REASON_CERTIFICATE_INVALID,
+    REASON_CERTIFICATE_MISMATCH,
+    REASON_CERTIFICATE_MISSING,
+    REASON_CLAIM_FORBIDDEN,
+    REASON_CLAIM_MISSING,
+    REASON_CLIENT_ID_INVALID,
+    REASON_CLIENT_ID_MISSING,
+    REASON_CNF_AMBIGUOUS,
+    REASON_CNF_INVALID,
+    REASON_CNF_MISSING,
+    REASON_CNF_THUMBPRINT_INVALID,
+    REASON_CNF_THUMBPRINT_NOT_CANONICAL,
+    REASON_CNF_THUMBPRINT_OF_NOTHING,
+    REASON_CNF_UNSUPPORTED,
+    REASON_EXP_INVALID,
+    REASON_EXP_MISSING,
+    REASON_IAT_IN_FUTURE,
+    REASON_IAT_INVALID,
+    REASON_IAT_MISSING,
+    REASON_ISS_INVALID,
+    REASON_ISS_MISMATCH,
+    REASON_ISS_MISSING,
+    REASON_JTI_INVALID,
+    REASON_JTI_MISSING,
+    REASON_LIFETIME_TOO_LONG,
+    REASON_NBF_INVALID,
+    REASON_OK,
+    REASON_SCOPE_INSUFFICIENT,
+    REASON_SCOPE_INVALID,
+    REASON_SUB_INVALID,
+    REASON_SUB_MISSING,
+    REASON_TOKEN_EXPIRED,
+    REASON_TOKEN_NOT_YET_VALID,
+    REASON_TOKEN_TOO_OLD,
+)
+from core cimport (
+    KB_JSON_ARRAY,
+    KB_JSON_INTEGER,
+    KB_JSON_NULL,
+    KB_JSON_NUMBER,
+    KB_JSON_OBJECT,
+    KB_JSON_OK,
+    KB_JSON_STRING,
+    kb_base64url_decode,
+    kb_json_array_next,
+    kb_json_cursor,
+    kb_json_cursor_init,
+    kb_json_find,
+    kb_json_int64,
+    kb_json_member,
+    kb_json_object_next,
+    kb_json_scan,
+    kb_json_scan_free,
+    kb_json_scan_object,
+    kb_json_string_equals,
+    kb_json_unescape,
+)
+
+from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
+from keybound._hotpath.native.strict_json cimport reason_of_scan
+
+from keybound.limits import MAX_NUMERIC_DATE
+
+__all__ = ["CompiledClaims", "check", "compile_rules", "thumbprint_verdict"]
+
+cdef extern from *:
+    """
+    /* SHA-256 of zero octets. */
+    static const uint8_t kb_digest_of_nothing[32] = {
+        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+        0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
+
+    /* No early exit and no branch on the octets: the time tells nothing about where they differ. */
+    static int kb_equal_digests(const uint8_t *a, const uint8_t *b)
+    {
+        volatile uint8_t difference = 0;
+        for (int i = 0; i < 32; i++) {
+            difference |= (uint8_t)(a[i] ^ b[i]);
+        }
+        return difference == 0;
+    }
+    """
+    const uint8_t kb_digest_of_nothing[32]
+    bint kb_equal_digests(const uint8_t *a, const uint8_t *b) nogil
+    double PyOS_string_to_double(const char *s, char **endptr, object overflow_exception) except? -1.0
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class CompiledClaims:
+    """Claim rules as C data; immutable once made."""
+
+    def __cinit__(self, rules):
+        self._owned = []
+        self.audience_count = len(rules.audiences)
+        self.audiences = self._texts(rules.audiences)
+        self.required_count = len(rules.required)
+        self.required = self._texts(rules.required)
+        self.forbidden_count = len(rules.forbidden)
+        self.forbidden = self._texts(rules.forbidden)
+        self.scope_count = len(rules.scopes)
+        self.scopes = self._texts(rules.scopes)
+        self.has_issuer = rules.issuer is not None
+        if self.has_issuer:
+            self.issuer = _text_of(self._owned, rules.issuer)
+        self.exp_required = rules.exp_required
+        self.iat_required = rules.iat_required
+        self.sub_required = rules.sub_required
+        self.client_id_required = rules.client_id_required
+        self.jti_required = rules.jti_required
+        self.leeway = rules.leeway
+        self.has_max_lifetime = rules.max_lifetime is not None
+        self.max_lifetime = rules.max_lifetime if self.has_max_lifetime else 0
+        self.has_max_age = rules.max_age is not None
+        self.max_age = rules.max_age if self.has_max_age else 0
+        self.max_date = MAX_NUMERIC_DATE
+        self.binding = rules.binding
+
+    def __dealloc__(self):
+        PyMem_Free(self.audiences)
+        PyMem_Free(self.required)
+        PyMem_Free(self.forbidden)
+        PyMem_Free(self.scopes)
+
+    def __reduce__(self):
+        raise TypeError("compiled rules cannot be pickled")
+
+    cdef kb_text *_texts(self, values) except? NULL:
+        cdef Py_ssize_t i, count = len(values)
+        cdef kb_text *texts
+        if count == 0:
+            return NULL
+        texts = <kb_text *>PyMem_Calloc(count, sizeof(kb_text))
+        if texts == NULL:
+            raise MemoryError
+        try:
+            for i in range(count):
+                texts[i] = _text_of(self._owned, values[i])
+        except BaseException:
+            PyMem_Free(texts)
+            raise
+        return texts
+
+
+cdef kb_text _text_of(list owner, str value) except *:
+    # A lone surrogate matches no JSON text, and must not fail here.
+    cdef bytes data = value.encode("utf-8", "surrogatepass")
+    cdef kb_text text
+    owner.append(data)
+    text.at = <const uint8_t *>PyBytes_AS_STRING(data)
+    text.size = len(data)
+    return text
+
+
+def compile_rules(rules):
+    return CompiledClaims(rules)
+
+
+def check(CompiledClaims rules not None, bytes payload not None, unsigned json_depth, double now, proof):
+    return check_raw(rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, proof)
+
+
+def thumbprint_verdict(str expected not None, proof):
+    cdef bytes text = expected.encode("utf-8", "surrogatepass")
+    return _thumbprint(<const uint8_t *>PyBytes_AS_STRING(text), len(text), proof)
+
+
+cdef int check_raw(
+    CompiledClaims rules, const uint8_t *payload, size_t size, unsigned json_depth, double now, proof
+) except -1:
+    cdef kb_json_scan scan
+    cdef int code = kb_json_scan_object(&scan, payload, size, json_depth)
+    try:
+        if code != KB_JSON_OK:
+            return reason_of_scan(code)
+        return _check_members(rules, &scan, now, proof)
+    finally:
+        kb_json_scan_free(&scan)
+
+
+cdef struct Registered:
+    const kb_json_member *iss
+    const kb_json_member *aud
+    const kb_json_member *exp
+    const kb_json_member *nbf
+    const kb_json_member *iat
+    const kb_json_member *sub
+    const kb_json_member *jti
+    const kb_json_member *cnf
+    const kb_json_member *scp
+    const kb_json_member *scope
+    const kb_json_member *client_id
+
+
+cdef bint _find_registered(const kb_json_scan *scan, Registered *found) except -1:
+    """One walk over the members; a scan has refused names that come twice."""
+    cdef const kb_json_member *member
+    cdef const char *name
+    for i in range(scan.count):
+        member = &scan.members[i]
+        name = <const char *>member.name
+        if member.name_len == 3:
+            if memcmp(name, "iss", 3) == 0:
+                found.iss = member
+            elif memcmp(name, "aud", 3) == 0:
+                found.aud = member
+            elif memcmp(name, "exp", 3) == 0:
+                found.exp = member
+            elif memcmp(name, "iat", 3) == 0:
+                found.iat = member
+            elif memcmp(name, "nbf", 3) == 0:
+                found.nbf = member
+            elif memcmp(name, "sub", 3) == 0:
+                found.sub = member
+            elif memcmp(name, "jti", 3) == 0:
+                found.jti = member
+            elif memcmp(name, "cnf", 3) == 0:
+                found.cnf = member
+            elif memcmp(name, "scp", 3) == 0:
+                found.scp = member
+        elif member.name_len == 5 and memcmp(name, "scope", 5) == 0:
+            found.scope = member
+        elif member.name_len == 9 and memcmp(name, "client_id", 9) == 0:
+            found.client_id = member
+    return True
+
+
+cdef int _check_members(CompiledClaims rules, const kb_json_scan *scan, double now, proof) except -1:
+    cdef Registered found
+    cdef int verdict
+    found = Registered(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+    _find_registered(scan, &found)
+    if (verdict := _issuer(rules, found.iss)) != REASON_OK:
+        return verdict
+    if (verdict := _audience(rules, found.aud)) != REASON_OK:
+        return verdict
+    if (verdict := _times(rules, &found, now)) != REASON_OK:
+        return verdict
+    if (verdict := _text(found.sub, rules.sub_required, REASON_SUB_MISSING, REASON_SUB_INVALID)) != REASON_OK:
+        return verdict
+    if (verdict := _text(
+            found.client_id, rules.client_id_required, REASON_CLIENT_ID_MISSING, REASON_CLIENT_ID_INVALID)) != REASON_OK:
+        return verdict
+    if (verdict := _text(found.jti, rules.jti_required, REASON_JTI_MISSING, REASON_JTI_INVALID)) != REASON_OK:
+        return verdict
+    if (verdict := _scope(&found)) != REASON_OK:
+        return verdict
+    if (verdict := _own_claims(rules, scan)) != REASON_OK:
+        return verdict
+    # Last but one: a token that fails above would be bad for its rightful holder as well.
+    if (verdict := _confirmation(rules, found.cnf, proof)) != REASON_OK:
+        return verdict
+    # Last: 403 tells the caller that the token itself is good (RFC 6750, 3.1).
+    return _required_scopes(rules, &found)
+
+
+cdef bint _equals(const kb_json_member *member, const kb_text *wanted) except -1:
+    return kb_json_string_equals(member.value, member.value_len, member.escaped, wanted.at, wanted.size)
+
+
+cdef bint _is_one_of(const kb_json_member *member, const kb_text *wanted, Py_ssize_t count) except -1:
+    for i in range(count):
+        if _equals(member, &wanted[i]):
+            return True
+    return False
+
+
+cdef int _issuer(CompiledClaims rules, const kb_json_member *iss) except -1:
+    if iss == NULL:
+        return REASON_ISS_MISSING if rules.has_issuer else REASON_OK
+    if iss.type != KB_JSON_STRING:
+        return REASON_ISS_INVALID
+    if rules.has_issuer and not _equals(iss, &rules.issuer):
+        return REASON_ISS_MISMATCH
+    return REASON_OK
+
+
+cdef int _audience(CompiledClaims rules, const kb_json_member *aud) except -1:
+    # RFC 7519, 2 (StringOrURI): compared as case-sensitive strings, without any transformation.
+    cdef kb_json_cursor cursor
+    cdef kb_json_member member
+    cdef bint matches, empty
+    if aud == NULL:
+        return REASON_AUD_MISSING if rules.audience_count else REASON_OK
+    if aud.type == KB_JSON_STRING:
+        matches = _is_one_of(aud, rules.audiences, rules.audience_count)
+        return REASON_OK if matches or rules.audience_count == 0 else REASON_AUD_MISMATCH
+    if aud.type != KB_JSON_ARRAY:
+        return REASON_AUD_INVALID
+    matches, empty = rules.audience_count == 0, True
+    kb_json_cursor_init(&cursor, aud.value, aud.value_len)
+    while kb_json_array_next(&cursor, &member):
+        empty = False
+        if member.type != KB_JSON_STRING:
+            return REASON_AUD_INVALID
+        matches = matches or _is_one_of(&member, rules.audiences, rules.audience_count)
+    if empty:
+        return REASON_AUD_INVALID
+    return REASON_OK if matches else REASON_AUD_MISMATCH
+
+
+cdef bint _numeric_date(CompiledClaims rules, const kb_json_member *member, double *date) except -1:
+    """False if the value is not a sane NumericDate (RFC 7519, 2)."""
+    cdef int64_t whole
+    if member.type == KB_JSON_INTEGER:
+        if not kb_json_int64(member.value, member.value_len, &whole):
+            return False
+        date[0] = <double>whole
+    elif member.type == KB_JSON_NUMBER:
+        # The scan has refused what would overflow.
+        date[0] = PyOS_string_to_double(PyBytes_AS_STRING(member.value[:member.value_len]), NULL, None)
+    else:
+        return False
+    return 0 <= date[0] <= rules.max_date
+
+
+cdef int _times(CompiledClaims rules, const Registered *found, double now) except -1:
+    cdef double exp = 0, nbf = 0, iat = 0
+    if found.exp == NULL:
+        if rules.exp_required:
+            return REASON_EXP_MISSING
+    elif not _numeric_date(rules, found.exp, &exp):
+        return REASON_EXP_INVALID
+    elif now >= exp + rules.leeway:
+        return REASON_TOKEN_EXPIRED
+    if found.nbf != NULL:
+        if not _numeric_date(rules, found.nbf, &nbf):
+            return REASON_NBF_INVALID
+        if now + rules.leeway < nbf:
+            return REASON_TOKEN_NOT_YET_VALID
+    if found.iat == NULL:
+        if rules.iat_required:
+            return REASON_IAT_MISSING
+    elif not _numeric_date(rules, found.iat, &iat):
+        return REASON_IAT_INVALID
+    elif now + rules.leeway < iat:
+        return REASON_IAT_IN_FUTURE
+    # Whoever bounds a lifetime or an age also requires exp and iat, see ClaimRules.
+    if rules.has_max_lifetime and exp - iat > rules.max_lifetime:
+        return REASON_LIFETIME_TOO_LONG
+    if rules.has_max_age and now - iat > rules.max_age + rules.leeway:
+        return REASON_TOKEN_TOO_OLD
+    return REASON_OK
+
+
+cdef int _text(const kb_json_member *member, bint required, int missing, int invalid) except -1:
+    if member == NULL:
+        return missing if required else REASON_OK
+    return REASON_OK if member.type == KB_JSON_STRING and member.value_len else invalid
+
+
+cdef int _scope(const Registered *found) except -1:
+    cdef kb_json_cursor cursor
+    cdef kb_json_member member
+    if found.scope != NULL and found.scope.type != KB_JSON_STRING:
+        return REASON_SCOPE_INVALID
+    if found.scp == NULL or found.scp.type == KB_JSON_STRING:
+        return REASON_OK
+    if found.scp.type != KB_JSON_ARRAY:
+        return REASON_SCOPE_INVALID
+    kb_json_cursor_init(&cursor, found.scp.value, found.scp.value_len)
+    while kb_json_array_next(&cursor, &member):
+        if member.type != KB_JSON_STRING:
+            return REASON_SCOPE_INVALID
+    return REASON_OK
+
+
+cdef int _own_claims(CompiledClaims rules, const kb_json_scan *scan) except -1:
+    cdef const kb_json_member *member
+    cdef const kb_text *name
+    for i in range(rules.required_count):
+        name = &rules.required[i]
+        member = kb_json_find(scan, <const char *>name.at, name.size)
+        if member == NULL or member.type == KB_JSON_NULL:
+            return REASON_CLAIM_MISSING | <int>i << DETAIL_SHIFT
+    for i in range(rules.forbidden_count):
+        name = &rules.forbidden[i]
+        if kb_json_find(scan, <const char *>name.at, name.size) != NULL:
+            return REASON_CLAIM_FORBIDDEN | <int>i << DETAIL_SHIFT
+    return REASON_OK
+
+
+cdef int _confirmation(CompiledClaims rules, const kb_json_member *cnf, proof) except -1:
+    """RFC 7800, 3.1 and RFC 8705, 3: a present cnf is checked or the token is rejected."""
+    cdef kb_json_cursor cursor
+    cdef kb_json_member method, another
+    if rules.binding == BINDING_IGNORE:
+        return REASON_OK
+    if cnf == NULL:
+        return REASON_CNF_MISSING if rules.binding == BINDING_REQUIRED else REASON_OK
+    if cnf.type != KB_JSON_OBJECT:
+        return REASON_CNF_INVALID
+    kb_json_cursor_init(&cursor, cnf.value, cnf.value_len)
+    if not kb_json_object_next(&cursor, &method):
+        return REASON_CNF_INVALID
+    if kb_json_object_next(&cursor, &another):
+        return REASON_CNF_AMBIGUOUS
+    if not kb_json_string_equals(method.name, method.name_len, method.name_escaped, b"x5t#S256", 8):
+        return REASON_CNF_UNSUPPORTED
+    if method.type != KB_JSON_STRING:
+        return REASON_CNF_THUMBPRINT_INVALID
+    if not method.escaped:
+        return _thumbprint(method.value, method.value_len, proof)
+    return _escaped_thumbprint(&method, proof)
+
+
+cdef int _escaped_thumbprint(const kb_json_member *member, proof) except -1:
+    cdef bytes text = member.value[:member.value_len]
+    cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(text)
+    # In place: text is ours alone, and never longer unescaped.
+    return _thumbprint(at, kb_json_unescape(at, len(text), at), proof)
+
+
+cdef int _thumbprint(const uint8_t *text, size_t size, proof) except -1:
+    cdef uint8_t wanted[32]
+    cdef uint8_t hashed[64]
+    cdef const uint8_t *presented
+    cdef bytes proof_bytes
+    if size != 43:
+        return REASON_CNF_THUMBPRINT_INVALID
+    if kb_base64url_decode(text, 43, wanted) != 32:
+        return _malformed_thumbprint(text)
+    # Some proxies send the hash of zero bytes for "no certificate"; no token may be bound to that.
+    if memcmp(wanted, kb_digest_of_nothing, 32) == 0:
+        return REASON_CNF_THUMBPRINT_OF_NOTHING
+    if proof is None:
+        return REASON_CERTIFICATE_MISSING
+    proof_bytes = proof
+    presented = <const uint8_t *>PyBytes_AS_STRING(proof_bytes)
+    if len(proof_bytes) != 32:
+        if not certificate_thumbprint_raw(presented, len(proof_bytes), hashed):
+            return REASON_CERTIFICATE_INVALID
+        presented = hashed
+    return REASON_OK if kb_equal_digests(presented, wanted) else REASON_CERTIFICATE_MISMATCH
+
+
+cdef int _malformed_thumbprint(const uint8_t *text) except -1:
+    """43 characters carry 258 bits: only the last one can break the canonical form (RFC 4648, 3.5)."""
+    cdef uint8_t lenient[43]
+    cdef uint8_t last[4]
+    cdef uint8_t out[32]
+    memcpy(lenient, text, 43)
+    memcpy(last, <const char *>b"AAA", 3)
+    last[3], lenient[42] = text[42], c"A"
+    if kb_base64url_decode(lenient, 43, out) == 32 and kb_base64url_decode(last, 4, out) == 3:
+        return REASON_CNF_THUMBPRINT_NOT_CANONICAL
+    return REASON_CNF_THUMBPRINT_INVALID
+
+
+cdef int _required_scopes(CompiledClaims rules, const Registered *found) except -1:
+    cdef kb_text *wanted
+    for i in range(rules.scope_count):
+        wanted = &rules.scopes[i]
+        if not (_names_scope(found.scope, wanted) or _lists_scope(found.scp, wanted)):
+            return REASON_SCOPE_INSUFFICIENT
+    return REASON_OK
+
+
+cdef bint _lists_scope(const kb_json_member *scp, const kb_text *wanted) except -1:
+    cdef kb_json_cursor cursor
+    cdef kb_json_member member
+    if scp == NULL or scp.type != KB_JSON_ARRAY:
+        return _names_scope(scp, wanted)
+    kb_json_cursor_init(&cursor, scp.value, scp.value_len)
+    while kb_json_array_next(&cursor, &member):
+        if _equals(&member, wanted):
+            return True
+    return False
+
+
+cdef bint _names_scope(const kb_json_member *scope, const kb_text *wanted) except -1:
+    """Whether ``wanted`` is one of the space-delimited tokens of a string (RFC 6749, 3.3)."""
+    cdef bytes text
+    if scope == NULL:
+        return False
+    text = scope.value[:scope.value_len]
+    if scope.escaped:
+        size = kb_json_unescape(scope.value, scope.value_len, <uint8_t *>PyBytes_AS_STRING(text))
+        text = text[:size]
+    return (<const char *>wanted.at)[:wanted.size] in text.split(b" ")

@@ -1,0 +1,347 @@
+"""The road of a token: split, header, key, signature, payload, claims and binding in one call."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH
+from libc.stdint cimport uint8_t
+from libc.string cimport memchr
+
+import orjson
+
+from contract cimport (
+    REASON_BASE64URL_INVALID,
+    REASON_KEY_AMBIGUOUS,
+    REASON_KEY_UNKNOWN,
+    REASON_KEY_UNSUITABLE,
+    REASON_OK,
+    REASON_SIGNATURE_INVALID,
+    REASON_TOKEN_ENCRYPTED,
+    REASON_TOKEN_MALFORMED,
+    REASON_TOKEN_MISSING,
+    REASON_TOKEN_NOT_TEXT,
+    REASON_TOKEN_TOO_LARGE,
+)
+from core cimport kb_base64url_decode, kb_base64url_decoded_size
+
+from keybound._hotpath.native.claims cimport CompiledClaims, check_raw
+from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
+
+from keybound._hotpath.header import Header, parse_header
+from keybound._hotpath.native import base64url, strict_json
+from keybound.frozen import freeze
+from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
+
+__all__ = ["CompiledHeader", "CompiledPolicy", "KeyIndex", "VerifiedToken", "open_parts", "open_token", "validate"]
+
+cdef enum:
+    # The longest signature there is, RSA-16384, in octets.
+    STACK_SIGNATURE = 2048
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_COMPACT_ASCII(object text)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class KeyIndex:
+    """Key handles by ``kid``, immutable: one snapshot of a key set."""
+
+    cdef dict _by_kid
+    cdef dict _all
+    cdef dict _unnamed
+
+    def __init__(self, entries):
+        self._by_kid, self._all, self._unnamed = {}, {}, {}
+        for kid, key, mask in entries:
+            if type(key) is not VerifyKey:
+                raise TypeError("a KeyIndex holds key handles of its own twin")
+            if kid is not None:
+                self._by_kid.setdefault(kid, []).append((key, mask))
+            for index in range(mask.bit_length()):
+                if mask >> index & 1:
+                    self._all.setdefault(index, []).append(key)
+                    if kid is None:
+                        self._unnamed.setdefault(index, []).append(key)
+
+    def __reduce__(self):
+        raise TypeError("key handles cannot be pickled")
+
+    cpdef candidates(self, kid, int index):
+        """The keys to try for a token, at most three, or the reason why there is none."""
+        cdef list pool
+        named = self._by_kid.get(kid) if kid is not None else None
+        if named is not None:
+            fitting = tuple([key for key, mask in named if mask >> index & 1])
+            return fitting[:MAX_CANDIDATES] or REASON_KEY_UNSUITABLE
+        if kid is not None and not self._unnamed:
+            return REASON_KEY_UNKNOWN
+        # A kid nobody has can only be meant for a key that the operator loaded without one.
+        pool = (self._all if kid is None else self._unnamed).get(index, [])
+        if len(pool) == 1:
+            return (pool[0],)
+        return REASON_KEY_AMBIGUOUS if pool else REASON_KEY_UNSUITABLE
+
+
+@cython.auto_pickle(False)
+cdef class VerifiedToken:
+    """Header and claims that passed every check. Made by :func:`validate` alone; immutable."""
+
+    cdef object _header
+    cdef bytes _payload
+    cdef object _claims
+
+    def __init__(self):
+        raise TypeError("a verified token comes from a validator")
+
+    @property
+    def header(self):
+        """The protected header, read-only."""
+        return self._header.fields
+
+    @property
+    def claims(self):
+        """The claims set, read-only."""
+        # Two threads may ask at once; without a GIL the assignment needs a lock.
+        with cython.critical_section(self):
+            if self._claims is None:
+                self._claims = freeze(orjson.loads(self._payload))
+            return self._claims
+
+    def __reduce__(self):
+        # Whoever unpickles would get a "verified" token that nobody verified.
+        raise TypeError("a verified token cannot be pickled")
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class CompiledHeader:
+    """Header rules with the memo of headers that came on good tokens."""
+
+    cdef readonly object rules
+    cdef dict _memo
+    cdef Py_ssize_t _token_bytes
+    cdef unsigned _json_depth
+
+    def __init__(self, rules):
+        self.rules = rules
+        self._memo = {}
+        self._token_bytes = rules.token_bytes
+        self._json_depth = rules.json_depth
+
+    def __reduce__(self):
+        raise TypeError("compiled rules cannot be pickled")
+
+    cpdef parse(self, bytes encoded):
+        """See :func:`~keybound._hotpath.header.parse_header`."""
+        known = self._memo.get(encoded)
+        return parse_header(self.rules, encoded, base64url, strict_json) if known is None else known
+
+    cpdef remember(self, bytes encoded, header):
+        """Keep a header whose signature verified; what nobody signed cannot fill the memo."""
+        if encoded not in self._memo:
+            if len(self._memo) >= MAX_REMEMBERED_HEADERS:
+                self._memo.clear()
+            self._memo[encoded] = header
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class CompiledPolicy:
+    """Rules prepared for :func:`validate`."""
+
+    cdef CompiledHeader _header
+    cdef CompiledClaims _claim_rules
+    cdef object _result_type
+
+    def __init__(self, header_rules, claim_rules, result_type=VerifiedToken):
+        if not issubclass(result_type, VerifiedToken):
+            raise TypeError("the result of a validation is a VerifiedToken")
+        self._header = CompiledHeader(header_rules)
+        self._claim_rules = CompiledClaims(claim_rules)
+        self._result_type = result_type
+
+    def __reduce__(self):
+        raise TypeError("compiled rules cannot be pickled")
+
+
+cdef struct Segments:
+    const uint8_t *at
+    size_t size
+    size_t first_dot
+    size_t second_dot
+
+
+cdef int _split(CompiledHeader header, raw, Segments *segments) except -1:
+    """Points into ``raw``, which has to outlive ``segments``."""
+    cdef const uint8_t *dot
+    cdef Py_ssize_t size
+    if type(raw) is str:
+        size = PyUnicode_GET_LENGTH(raw)
+    elif type(raw) is bytes:
+        size = PyBytes_GET_SIZE(raw)
+    else:
+        return REASON_TOKEN_MISSING if raw is None else REASON_TOKEN_NOT_TEXT
+    if size == 0:
+        return REASON_TOKEN_MISSING
+    if size > header._token_bytes:
+        return REASON_TOKEN_TOO_LARGE
+    if type(raw) is str:
+        if not PyUnicode_IS_COMPACT_ASCII(raw):
+            return REASON_BASE64URL_INVALID
+        segments.at = <const uint8_t *>PyUnicode_DATA(raw)
+    else:
+        segments.at = <const uint8_t *>PyBytes_AS_STRING(raw)
+    segments.size = size
+    dot = <const uint8_t *>memchr(segments.at, c".", segments.size)
+    if dot == NULL:
+        return REASON_TOKEN_MALFORMED
+    segments.first_dot = dot - segments.at
+    dot = <const uint8_t *>memchr(dot + 1, c".", segments.size - segments.first_dot - 1)
+    if dot == NULL:
+        return REASON_TOKEN_MALFORMED
+    segments.second_dot = dot - segments.at
+    return _count_further_dots(segments)
+
+
+cdef int _count_further_dots(const Segments *segments) except -1:
+    cdef const uint8_t *at = segments.at + segments.second_dot + 1
+    cdef const uint8_t *end = segments.at + segments.size
+    cdef int count = 0
+    # More than three further dots are all the same; nothing is allocated for any of them.
+    while count < 4 and (at := <const uint8_t *>memchr(at, c".", end - at)) != NULL:
+        at += 1
+        count += 1
+    if count == 0:
+        return REASON_OK
+    # RFC 7516, 9: five segments are a JWE.
+    return REASON_TOKEN_ENCRYPTED if count == 2 else REASON_TOKEN_MALFORMED
+
+
+cdef bytes _decode(const uint8_t *text, size_t size):
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, kb_base64url_decoded_size(size))
+    if kb_base64url_decode(text, size, <uint8_t *>PyBytes_AS_STRING(out)) < 0:
+        return None
+    return out
+
+
+cdef _open_parts(
+    KeyIndex keys,
+    header,
+    const uint8_t *data,
+    size_t data_len,
+    size_t payload_at,
+    const uint8_t *encoded,
+    size_t encoded_len,
+):
+    """The payload, decoded and verified, or a reason.
+
+    ``data`` is the signing input with the payload from ``payload_at`` on; ``encoded`` the signature.
+    """
+    cdef uint8_t stack[STACK_SIGNATURE]
+    cdef uint8_t *proof = stack
+    cdef Py_ssize_t proof_len
+    cdef size_t room = kb_base64url_decoded_size(encoded_len)
+    cdef bytes payload
+    candidates = keys.candidates(header.kid, header.algorithm.index)
+    if type(candidates) is not tuple:
+        return candidates
+    if room > STACK_SIGNATURE:
+        proof = <uint8_t *>PyMem_Malloc(room)
+        if proof == NULL:
+            raise MemoryError
+    try:
+        proof_len = kb_base64url_decode(encoded, encoded_len, proof)
+        if header.b64:
+            payload = _decode(data + payload_at, data_len - payload_at)
+        else:
+            payload = data[payload_at:data_len]
+        if proof_len < 0 or payload is None:
+            return REASON_BASE64URL_INVALID
+        return _try(candidates, header.algorithm, data, data_len, proof, proof_len, payload)
+    finally:
+        if proof != stack:
+            PyMem_Free(proof)
+
+
+cdef _try(
+    tuple candidates, row, const uint8_t *data, size_t data_len, const uint8_t *proof, size_t proof_len, bytes payload
+):
+    cdef VerifyKey key
+    cdef int family = row.family, bits = row.bits
+    for key in candidates:
+        if verify_raw(key, family, bits, data, data_len, proof, proof_len):
+            return payload
+    return REASON_SIGNATURE_INVALID
+
+
+cdef _open(CompiledHeader rules, KeyIndex keys, raw):
+    """``(header, payload)`` of a verified token, or a reason."""
+    cdef Segments segments
+    cdef bytes encoded
+    cdef int verdict = _split(rules, raw, &segments)
+    if verdict != REASON_OK:
+        return verdict
+    encoded = segments.at[:segments.first_dot]
+    header = rules.parse(encoded)
+    if type(header) is not Header:
+        return header
+    opened = _open_parts(
+        keys,
+        header,
+        segments.at,
+        segments.second_dot,
+        segments.first_dot + 1,
+        segments.at + segments.second_dot + 1,
+        segments.size - segments.second_dot - 1,
+    )
+    if type(opened) is not bytes:
+        return opened
+    rules.remember(encoded, header)
+    return header, opened
+
+
+def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
+    """Verify a compact JWS and return its header and payload; a reason if it does not verify."""
+    return _open(header, keys, raw)
+
+
+def open_parts(
+    header, KeyIndex keys not None, bytes protected not None, bytes payload not None, bytes encoded_signature not None
+):
+    """Verify the parts of a JWS whose header has passed its rules (RFC 7515, 5.2)."""
+    cdef bytes data = protected + b"." + payload
+    opened = _open_parts(
+        keys,
+        header,
+        <const uint8_t *>PyBytes_AS_STRING(data),
+        PyBytes_GET_SIZE(data),
+        PyBytes_GET_SIZE(protected) + 1,
+        <const uint8_t *>PyBytes_AS_STRING(encoded_signature),
+        PyBytes_GET_SIZE(encoded_signature),
+    )
+    return (header, opened) if type(opened) is bytes else opened
+
+
+def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double now, proof):
+    """Validate a token: one call from bytes to a verified token or a verdict."""
+    cdef VerifiedToken token
+    cdef bytes payload
+    cdef int verdict
+    opened = _open(policy._header, keys, raw)
+    if type(opened) is not tuple:
+        return opened
+    header, payload = opened
+    verdict = check_raw(
+        policy._claim_rules,
+        <const uint8_t *>PyBytes_AS_STRING(payload),
+        PyBytes_GET_SIZE(payload),
+        policy._header._json_depth,
+        now,
+        proof,
+    )
+    if verdict != REASON_OK:
+        return verdict
+    token = policy._result_type.__new__(policy._result_type)
+    token._header, token._payload = header, payload
+    return token

@@ -1,0 +1,31 @@
+from libc.stdint cimport uint8_t
+
+
+cdef struct kb_text:
+    const uint8_t *at
+    size_t size
+
+
+cdef class CompiledClaims:
+    # The bytes objects that the pointers below point into.
+    cdef list _owned
+    cdef kb_text issuer
+    cdef kb_text *audiences
+    cdef Py_ssize_t audience_count
+    cdef kb_text *required
+    cdef Py_ssize_t required_count
+    cdef kb_text *forbidden
+    cdef Py_ssize_t forbidden_count
+    cdef kb_text *scopes
+    cdef Py_ssize_t scope_count
+    cdef bint has_issuer, exp_required, iat_required, sub_required, client_id_required, jti_required
+    cdef bint has_max_lifetime, has_max_age
+    cdef double leeway, max_lifetime, max_age, max_date
+    cdef int binding
+
+    cdef kb_text *_texts(self, values) except? NULL
+
+
+cdef int check_raw(
+    CompiledClaims rules, const uint8_t *payload, size_t size, unsigned json_depth, double now, proof
+) except -1

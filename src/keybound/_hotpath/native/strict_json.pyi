@@ -1,0 +1,3 @@
+from typing import Any
+
+def loads(data: bytes, max_depth: int, /) -> tuple[int, Any]: ...
