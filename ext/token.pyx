@@ -102,11 +102,14 @@ cdef class VerifiedToken:
     @property
     def claims(self):
         """The claims set, read-only."""
-        # Two threads may ask at once; without a GIL the assignment needs a lock.
+        # Two threads may ask at once; without a GIL the reference needs a lock.
         with cython.critical_section(self):
-            if self._claims is None:
-                self._claims = freeze(orjson.loads(self._payload))
-            return self._claims
+            claims = self._claims
+        if claims is None:
+            claims = freeze(orjson.loads(self._payload))
+            with cython.critical_section(self):
+                self._claims = claims
+        return claims
 
     def __reduce__(self):
         # Whoever unpickles would get a "verified" token that nobody verified.

@@ -583,168 +583,209 @@ KB_COLD static int unescape_name(kb_json_scan *scan, kb_json_member *member, con
 
 /* ---------------------------------------------------------------- the scan */
 
-KB_INLINE const uint8_t *string_end(const uint8_t *p, const uint8_t *begin, const uint8_t *end,
-                                    uint8_t *escaped, quote_index *quotes) {
-    if (!quotes) {
-        return scan_string(p, begin, end, escaped);
-    }
-    *escaped = 0;
-    (void)next_quote(quotes, end); /* the opening one, before p */
-    p = next_quote(quotes, end);
-    return p < end ? p : NULL;
-}
-
-KB_INLINE int scan_text(kb_json_scan *scan, const uint8_t *begin, const uint8_t *end,
-                        unsigned max_depth, quote_index *quotes) {
-    /* For each open container: the index of an object's first member, or IN_ARRAY. Members of all
-     * open objects stand on one stack; an object's are dropped when it closes, but for the top. */
-    uint32_t first[KB_JSON_MAX_DEPTH];
-    unsigned depth = 0;
+/* For each open container `first` has the index of an object's first member, or IN_ARRAY. Members
+ * of all open objects stand on one stack; an object's are dropped when it closes, but for the top.
+ */
+typedef struct {
+    kb_json_scan *scan;
+    const uint8_t *begin;
+    const uint8_t *end;
+    quote_index *quotes; /* NULL when the text is not indexed */
+    unsigned depth;
+    unsigned max_depth;
     kb_json_member top;
     kb_json_member element; /* takes every element of every array */
-    kb_json_member *slot = &top;
-    const uint8_t *p = begin;
-    int status = KB_JSON_OK;
+    uint32_t first[KB_JSON_MAX_DEPTH];
+} scanner;
+
+/* From the byte after the opening quote to the closing quote, or NULL. */
+KB_INLINE const uint8_t *string_end(const scanner *s, const uint8_t *p, uint8_t *escaped) {
+    if (!s->quotes) {
+        return scan_string(p, s->begin, s->end, escaped);
+    }
+    *escaped = 0;
+    (void)next_quote(s->quotes, s->end); /* the opening one, before p */
+    p = next_quote(s->quotes, s->end);
+    return p < s->end ? p : NULL;
+}
+
+/* Past the number or literal at p, or NULL with *status when it is not valid. */
+KB_INLINE const uint8_t *scan_scalar(const uint8_t *p, const uint8_t *end, uint8_t *type,
+                                     int *status) {
+    *status = KB_JSON_OK;
+    switch (*p) {
+    case 't':
+        *type = KB_JSON_TRUE;
+        p = scan_literal(p, end, "true", 4);
+        break;
+    case 'f':
+        *type = KB_JSON_FALSE;
+        p = scan_literal(p, end, "false", 5);
+        break;
+    case 'n':
+        *type = KB_JSON_NULL;
+        p = scan_literal(p, end, "null", 4);
+        break;
+    default:
+        p = scan_number(p, end, type, status);
+        break;
+    }
+    if (!p) {
+        *status = KB_JSON_E_INVALID;
+    }
+    return *status == KB_JSON_OK ? p : NULL;
+}
+
+/* Pushes the member whose name begins at p and moves past the colon; NULL with *status when there
+ * is none. */
+KB_INLINE const uint8_t *scan_name(scanner *s, const uint8_t *p, int *status) {
+    kb_json_scan *const scan = s->scan;
+    *status = KB_JSON_E_INVALID;
+    if (p == s->end || *p != '"') {
+        return NULL;
+    }
+    if (scan->count == scan->capacity && !grow(scan)) {
+        *status = KB_JSON_E_MEMORY;
+        return NULL;
+    }
+    kb_json_member *const member = &scan->members[scan->count++];
+    member->name = p + 1;
+    p = string_end(s, p + 1, &member->name_escaped);
+    if (!p) {
+        return NULL;
+    }
+    member->name_len = (uint32_t)(p - member->name);
+    if (member->name_escaped) {
+        if (!unescape_name(scan, member, s->end)) {
+            *status = KB_JSON_E_MEMORY;
+            return NULL;
+        }
+        member->name_escaped = 0;
+    }
+    member->fingerprint = fingerprint(member->name, member->name_len);
+    p = skip_space(p + 1, s->end);
+    return p < s->end && *p == ':' ? p + 1 : NULL;
+}
+
+KB_INLINE int in_array(const scanner *s) { return s->first[s->depth - 1] == IN_ARRAY; }
+
+/* The place for the next value of the innermost open container, or for the top-level value. */
+KB_INLINE kb_json_member *current_slot(scanner *s) {
+    if (s->depth == 0) {
+        return &s->top;
+    }
+    return in_array(s) ? &s->element : &s->scan->members[s->scan->count - 1];
+}
+
+/* Closes the innermost container before p. */
+KB_INLINE int close_container(scanner *s, const uint8_t *p) {
+    kb_json_scan *const scan = s->scan;
+    const uint32_t first = s->first[--s->depth];
+    if (first != IN_ARRAY) {
+        const int status = distinct_names(scan->members + first, scan->count - first);
+        if (status != KB_JSON_OK) {
+            return status;
+        }
+        if (s->depth > 0) {
+            scan->count = first;
+        }
+    }
+    kb_json_member *const slot = current_slot(s);
+    slot->value_len = (uint32_t)(p - slot->value);
+    return KB_JSON_OK;
+}
+
+/* Iterative, so that no text decides how much stack is used. */
+KB_INLINE int scan_text(scanner *s) {
+    const uint8_t *p = s->begin;
+    const uint8_t *const end = s->end;
+    kb_json_member *slot;
+    int status;
 
 value:
     p = skip_space(p, end);
     if (p == end) {
         return KB_JSON_E_INVALID;
     }
+    slot = current_slot(s);
     slot->value = p;
     slot->escaped = 0;
-    switch (*p) {
-    case '"':
+    if (*p == '"') {
         slot->type = KB_JSON_STRING;
         slot->value = p + 1;
-        p = string_end(p + 1, begin, end, &slot->escaped, quotes);
+        p = string_end(s, p + 1, &slot->escaped);
         if (!p) {
             return KB_JSON_E_INVALID;
         }
-        slot->value_len = (uint32_t)(p - slot->value);
-        p++;
-        goto after_value;
-    case '{':
-        slot->type = KB_JSON_OBJECT;
-        if (depth == max_depth) {
+        slot->value_len = (uint32_t)(p++ - slot->value);
+    } else if (*p == '{' || *p == '[') {
+        const int is_object = *p == '{';
+        slot->type = is_object ? KB_JSON_OBJECT : KB_JSON_ARRAY;
+        if (s->depth == s->max_depth) {
             return KB_JSON_E_DEEP;
         }
-        first[depth++] = scan->count;
+        s->first[s->depth++] = is_object ? s->scan->count : IN_ARRAY;
         p = skip_space(p + 1, end);
-        if (p < end && *p == '}') {
+        if (p < end && *p == (is_object ? '}' : ']')) {
             goto close;
         }
-        goto name;
-    case '[':
-        slot->type = KB_JSON_ARRAY;
-        if (depth == max_depth) {
-            return KB_JSON_E_DEEP;
+        if (is_object) {
+            goto name;
         }
-        first[depth++] = IN_ARRAY;
-        p = skip_space(p + 1, end);
-        if (p < end && *p == ']') {
-            goto close;
-        }
-        slot = &element;
         goto value;
-    case 't':
-        slot->type = KB_JSON_TRUE;
-        p = scan_literal(p, end, "true", 4);
-        break;
-    case 'f':
-        slot->type = KB_JSON_FALSE;
-        p = scan_literal(p, end, "false", 5);
-        break;
-    case 'n':
-        slot->type = KB_JSON_NULL;
-        p = scan_literal(p, end, "null", 4);
-        break;
-    default:
-        p = scan_number(p, end, &slot->type, &status);
-        break;
+    } else {
+        p = scan_scalar(p, end, &slot->type, &status);
+        if (!p) {
+            return status;
+        }
+        slot->value_len = (uint32_t)(p - slot->value);
     }
-    if (!p) {
-        return KB_JSON_E_INVALID;
-    }
-    if (status != KB_JSON_OK) {
-        return status;
-    }
-    slot->value_len = (uint32_t)(p - slot->value);
 
 after_value:
     p = skip_space(p, end);
-    if (depth == 0) {
-        scan->type = slot->type;
+    if (s->depth == 0) {
+        s->scan->type = s->top.type;
         return p == end ? KB_JSON_OK : KB_JSON_E_INVALID;
     }
     if (p == end) {
         return KB_JSON_E_INVALID;
     }
-    if (first[depth - 1] == IN_ARRAY) {
-        if (*p == ',') {
-            p++;
-            goto value;
-        }
-        if (*p != ']') {
-            return KB_JSON_E_INVALID;
-        }
-        goto close;
-    }
     if (*p != ',') {
-        if (*p != '}') {
+        if (*p != (in_array(s) ? ']' : '}')) {
             return KB_JSON_E_INVALID;
         }
         goto close;
-    }
-    p = skip_space(p + 1, end);
-
-name:
-    if (p == end || *p != '"') {
-        return KB_JSON_E_INVALID;
-    }
-    if (scan->count == scan->capacity && !grow(scan)) {
-        return KB_JSON_E_MEMORY;
-    }
-    slot = &scan->members[scan->count++];
-    slot->name = p + 1;
-    p = string_end(p + 1, begin, end, &slot->name_escaped, quotes);
-    if (!p) {
-        return KB_JSON_E_INVALID;
-    }
-    slot->name_len = (uint32_t)(p - slot->name);
-    if (slot->name_escaped) {
-        if (!unescape_name(scan, slot, end)) {
-            return KB_JSON_E_MEMORY;
-        }
-        slot->name_escaped = 0;
-    }
-    slot->fingerprint = fingerprint(slot->name, slot->name_len);
-    p = skip_space(p + 1, end);
-    if (p == end || *p != ':') {
-        return KB_JSON_E_INVALID;
     }
     p++;
+    if (in_array(s)) {
+        goto value;
+    }
+    p = skip_space(p, end);
+
+name:
+    p = scan_name(s, p, &status);
+    if (!p) {
+        return status;
+    }
     goto value;
 
 close:
-    p++;
-    depth--;
-    if (first[depth] != IN_ARRAY) {
-        status = distinct_names(scan->members + first[depth], scan->count - first[depth]);
-        if (status != KB_JSON_OK) {
-            return status;
-        }
-        if (depth > 0) {
-            scan->count = first[depth];
-        }
-    }
-    if (depth == 0) {
-        slot = &top;
-    } else if (first[depth - 1] != IN_ARRAY) {
-        slot = &scan->members[scan->count - 1];
-        slot->value_len = (uint32_t)(p - slot->value);
+    status = close_container(s, ++p);
+    if (status != KB_JSON_OK) {
+        return status;
     }
     goto after_value;
+}
+
+/* Two copies of the scan, so that neither asks at every string where its end is looked up. */
+KB_COLD static int scan_unindexed(scanner *s) {
+    s->quotes = NULL;
+    return scan_text(s);
+}
+
+static int scan_indexed(scanner *s, quote_index *quotes) {
+    s->quotes = quotes;
+    return scan_text(s);
 }
 
 int kb_json_scan_any(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned max_depth) {
@@ -758,11 +799,15 @@ int kb_json_scan_any(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned
     if (n >= UINT32_MAX) {
         return KB_JSON_E_MEMORY;
     }
-    const unsigned depth = max_depth < KB_JSON_MAX_DEPTH ? max_depth : KB_JSON_MAX_DEPTH;
     quote_index quotes;
-    const int status = index_quotes(&quotes, text, n)
-                           ? scan_text(scan, text, text + n, depth, &quotes)
-                           : scan_text(scan, text, text + n, depth, NULL);
+    scanner s;
+    s.scan = scan;
+    s.begin = text;
+    s.end = text + n;
+    s.depth = 0;
+    s.max_depth = max_depth < KB_JSON_MAX_DEPTH ? max_depth : KB_JSON_MAX_DEPTH;
+    const int status =
+        index_quotes(&quotes, text, n) ? scan_indexed(&s, &quotes) : scan_unindexed(&s);
     if (status != KB_JSON_OK) {
         scan->count = 0;
         scan->type = 0;

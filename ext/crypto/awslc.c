@@ -83,7 +83,7 @@ kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_le
     return give(key, key->u.rsa != NULL);
 }
 
-static int nid_of_curve(enum kb_curve curve)
+static int nid_of_curve(kb_curve curve)
 {
     switch (curve) {
     case KB_P256:
@@ -98,7 +98,7 @@ static int nid_of_curve(enum kb_curve curve)
     return NID_undef;
 }
 
-kb_key *kb_key_ec(enum kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len)
+kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len)
 {
     kb_key *key = new_key(KEY_EC);
     if (!key) {

@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kb_curve { KB_P256 = 1, KB_P384 = 2, KB_P521 = 3, KB_SECP256K1 = 4 };
+typedef enum { KB_P256 = 1, KB_P384 = 2, KB_P521 = 3, KB_SECP256K1 = 4 } kb_curve;
 
 typedef struct kb_key kb_key;
 
 /* Each returns NULL when the numbers are not a key, or when there is no memory. Big-endian. */
 kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len);
-kb_key *kb_key_ec(enum kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len);
+kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len);
 kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len);
 kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len);
 void kb_key_free(kb_key *key);
