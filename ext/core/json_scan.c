@@ -278,11 +278,10 @@ KB_INLINE const uint8_t *scan_string(const uint8_t *p, const uint8_t *begin, con
 enum { QUOTE_WORDS = 32 };
 
 typedef struct {
-    uint64_t words[QUOTE_WORDS]; /* bit i of word w: a quote at base + 64 * w + i */
     const uint8_t *base;
-    uint64_t rest; /* quotes of the current word that have not been read */
-    unsigned word;
-} quote_index;
+    const uint64_t *word; /* bit i: a quote at base + i; NULL when the text is not indexed */
+    uint64_t rest;        /* quotes of this word that have not been read */
+} quote_reader;
 
 #if KB_SSE2
 
@@ -297,16 +296,16 @@ KB_INLINE uint64_t quote_mask(const uint8_t *p, __m128i *unfit) {
 }
 
 /* 0 when the text does not qualify. */
-KB_INLINE int index_quotes(quote_index *quotes, const uint8_t *text, size_t n) {
+KB_INLINE int index_quotes(uint64_t *words, const uint8_t *text, size_t n) {
     if (n < 16 || n > 64 * QUOTE_WORDS) {
         return 0;
     }
     __m128i unfit = _mm_setzero_si128();
     size_t at = 0;
     for (; at + 64 <= n; at += 64) {
-        quotes->words[at / 64] =
-            quote_mask(text + at, &unfit) | quote_mask(text + at + 16, &unfit) << 16 |
-            quote_mask(text + at + 32, &unfit) << 32 | quote_mask(text + at + 48, &unfit) << 48;
+        words[at / 64] = quote_mask(text + at, &unfit) | quote_mask(text + at + 16, &unfit) << 16 |
+                         quote_mask(text + at + 32, &unfit) << 32 |
+                         quote_mask(text + at + 48, &unfit) << 48;
     }
     if (at < n) {
         uint64_t word = 0;
@@ -318,18 +317,15 @@ KB_INLINE int index_quotes(quote_index *quotes, const uint8_t *text, size_t n) {
         if (left) {
             word |= quote_mask(text + n - 16, &unfit) >> (16 - left) << bit;
         }
-        quotes->words[at / 64] = word;
+        words[at / 64] = word;
     }
-    quotes->base = text;
-    quotes->word = 0;
-    quotes->rest = quotes->words[0];
     return _mm_movemask_epi8(unfit) == 0;
 }
 
 #else
 
-KB_INLINE int index_quotes(quote_index *quotes, const uint8_t *text, size_t n) {
-    (void)quotes;
+KB_INLINE int index_quotes(uint64_t *words, const uint8_t *text, size_t n) {
+    (void)words;
     (void)text;
     (void)n;
     return 0;
@@ -338,13 +334,13 @@ KB_INLINE int index_quotes(quote_index *quotes, const uint8_t *text, size_t n) {
 #endif
 
 /* The next quote, or end. */
-KB_INLINE const uint8_t *next_quote(quote_index *quotes, const uint8_t *end) {
+KB_INLINE const uint8_t *next_quote(quote_reader *quotes, const uint8_t *end) {
     while (quotes->rest == 0) {
         if (end - quotes->base <= 64) {
             return end;
         }
         quotes->base += 64;
-        quotes->rest = quotes->words[++quotes->word];
+        quotes->rest = *++quotes->word;
     }
     const uint8_t *const at = quotes->base + lowest_bit(quotes->rest);
     quotes->rest &= quotes->rest - 1;
@@ -590,22 +586,23 @@ typedef struct {
     kb_json_scan *scan;
     const uint8_t *begin;
     const uint8_t *end;
-    quote_index *quotes; /* NULL when the text is not indexed */
+    quote_reader quotes;
     unsigned depth;
     unsigned max_depth;
-    kb_json_member top;
-    kb_json_member element; /* takes every element of every array */
-    uint32_t first[KB_JSON_MAX_DEPTH];
+    uint32_t *first;
+    kb_json_member *slot;    /* takes the next value */
+    kb_json_member *top;     /* takes the top-level value */
+    kb_json_member *element; /* takes every element of every array */
 } scanner;
 
 /* From the byte after the opening quote to the closing quote, or NULL. */
-KB_INLINE const uint8_t *string_end(const scanner *s, const uint8_t *p, uint8_t *escaped) {
-    if (!s->quotes) {
+KB_INLINE const uint8_t *string_end(scanner *s, const uint8_t *p, uint8_t *escaped) {
+    if (!s->quotes.word) {
         return scan_string(p, s->begin, s->end, escaped);
     }
     *escaped = 0;
-    (void)next_quote(s->quotes, s->end); /* the opening one, before p */
-    p = next_quote(s->quotes, s->end);
+    (void)next_quote(&s->quotes, s->end); /* the opening one, before p */
+    p = next_quote(&s->quotes, s->end);
     return p < s->end ? p : NULL;
 }
 
@@ -663,19 +660,12 @@ KB_INLINE const uint8_t *scan_name(scanner *s, const uint8_t *p, int *status) {
         member->name_escaped = 0;
     }
     member->fingerprint = fingerprint(member->name, member->name_len);
+    s->slot = member;
     p = skip_space(p + 1, s->end);
     return p < s->end && *p == ':' ? p + 1 : NULL;
 }
 
 KB_INLINE int in_array(const scanner *s) { return s->first[s->depth - 1] == IN_ARRAY; }
-
-/* The place for the next value of the innermost open container, or for the top-level value. */
-KB_INLINE kb_json_member *current_slot(scanner *s) {
-    if (s->depth == 0) {
-        return &s->top;
-    }
-    return in_array(s) ? &s->element : &s->scan->members[s->scan->count - 1];
-}
 
 /* Closes the innermost container before p. */
 KB_INLINE int close_container(scanner *s, const uint8_t *p) {
@@ -690,14 +680,19 @@ KB_INLINE int close_container(scanner *s, const uint8_t *p) {
             scan->count = first;
         }
     }
-    kb_json_member *const slot = current_slot(s);
-    slot->value_len = (uint32_t)(p - slot->value);
+    if (s->depth == 0) {
+        s->slot = s->top;
+    } else if (in_array(s)) {
+        s->slot = s->element;
+    } else {
+        s->slot = &scan->members[scan->count - 1];
+        s->slot->value_len = (uint32_t)(p - s->slot->value);
+    }
     return KB_JSON_OK;
 }
 
 /* Iterative, so that no text decides how much stack is used. */
-KB_INLINE int scan_text(scanner *s) {
-    const uint8_t *p = s->begin;
+KB_INLINE int scan_from(scanner *s, const uint8_t *p) {
     const uint8_t *const end = s->end;
     kb_json_member *slot;
     int status;
@@ -707,7 +702,7 @@ value:
     if (p == end) {
         return KB_JSON_E_INVALID;
     }
-    slot = current_slot(s);
+    slot = s->slot;
     slot->value = p;
     slot->escaped = 0;
     if (*p == '"') {
@@ -732,6 +727,7 @@ value:
         if (is_object) {
             goto name;
         }
+        s->slot = s->element;
         goto value;
     } else {
         p = scan_scalar(p, end, &slot->type, &status);
@@ -744,7 +740,7 @@ value:
 after_value:
     p = skip_space(p, end);
     if (s->depth == 0) {
-        s->scan->type = s->top.type;
+        s->scan->type = s->top->type;
         return p == end ? KB_JSON_OK : KB_JSON_E_INVALID;
     }
     if (p == end) {
@@ -777,15 +773,30 @@ close:
     goto after_value;
 }
 
-/* Two copies of the scan, so that neither asks at every string where its end is looked up. */
-KB_COLD static int scan_unindexed(scanner *s) {
-    s->quotes = NULL;
-    return scan_text(s);
+KB_INLINE int scan_text(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned max_depth,
+                        const uint64_t *quote_words) {
+    uint32_t first[KB_JSON_MAX_DEPTH];
+    kb_json_member top;
+    kb_json_member element;
+    scanner s;
+    s.first = first;
+    s.slot = s.top = &top;
+    s.element = &element;
+    s.scan = scan;
+    s.begin = text;
+    s.end = text + n;
+    s.quotes.base = text;
+    s.quotes.word = quote_words;
+    s.quotes.rest = quote_words ? *quote_words : 0;
+    s.depth = 0;
+    s.max_depth = max_depth < KB_JSON_MAX_DEPTH ? max_depth : KB_JSON_MAX_DEPTH;
+    return scan_from(&s, text);
 }
 
-static int scan_indexed(scanner *s, quote_index *quotes) {
-    s->quotes = quotes;
-    return scan_text(s);
+/* Two copies of the scan, so that neither asks at every string where its end is looked up. */
+KB_COLD static int scan_unindexed(kb_json_scan *scan, const uint8_t *text, size_t n,
+                                  unsigned max_depth) {
+    return scan_text(scan, text, n, max_depth, NULL);
 }
 
 int kb_json_scan_any(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned max_depth) {
@@ -799,15 +810,10 @@ int kb_json_scan_any(kb_json_scan *scan, const uint8_t *text, size_t n, unsigned
     if (n >= UINT32_MAX) {
         return KB_JSON_E_MEMORY;
     }
-    quote_index quotes;
-    scanner s;
-    s.scan = scan;
-    s.begin = text;
-    s.end = text + n;
-    s.depth = 0;
-    s.max_depth = max_depth < KB_JSON_MAX_DEPTH ? max_depth : KB_JSON_MAX_DEPTH;
-    const int status =
-        index_quotes(&quotes, text, n) ? scan_indexed(&s, &quotes) : scan_unindexed(&s);
+    uint64_t quote_words[QUOTE_WORDS];
+    const int status = index_quotes(quote_words, text, n)
+                           ? scan_text(scan, text, n, max_depth, quote_words)
+                           : scan_unindexed(scan, text, n, max_depth);
     if (status != KB_JSON_OK) {
         scan->count = 0;
         scan->type = 0;
