@@ -46,7 +46,7 @@ DIRECTIVES = {
     "binding": True,
     "boundscheck": False,
     "wraparound": False,
-    # A promise, kept by hand: native objects are immutable and no module holds a mutable global.
+    # A promise that Cython does not check; ext/README.md says why it holds.
     "freethreading_compatible": True,
 }
 
