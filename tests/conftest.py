@@ -1,0 +1,191 @@
+"""One world that most tests share, and a judge that puts every token before everybody who judges."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import keybound
+from keybound.binding import proof_of
+from keybound.testing import CertificateAuthority, FakeClock, FakeIssuer, make_token
+
+# `KEYBOUND_HYPOTHESIS=long pytest` looks twenty times as far.
+for name, examples in (("default", 100), ("long", 2000)):
+    settings.register_profile(
+        name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+settings.load_profile(os.environ.get("KEYBOUND_HYPOTHESIS", "default"))
+
+ISSUER = "https://as.example.com/tenant"
+AUDIENCE = "https://rs.example.com/"
+
+
+class World:
+    """An issuer that signs with ES256, two clients with certificates, and a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.issuer = FakeIssuer(ISSUER, alg="ES256", clock=self.clock)
+        self.key = self.issuer.key
+        self.keys = keybound.JWKSet.from_json(self.issuer.jwks())
+        authority = CertificateAuthority()
+        self.client = authority.issue_client("client-1")
+        self.stranger = authority.issue_client("client-2")
+
+    @property
+    def now(self) -> float:
+        return self.clock()
+
+    def validator(self, **options: Any) -> keybound.AccessTokenValidator:
+        usual = {"issuer": ISSUER, "audience": AUDIENCE, "algorithms": ["ES256"]}
+        return keybound.AccessTokenValidator(**usual | {"keys": self.keys, "clock": self.clock} | options)
+
+    def token(self, **options: Any) -> str:
+        """A good token; options as for :meth:`FakeIssuer.access_token`."""
+        return self.issuer.access_token(**{"audience": AUDIENCE} | options)
+
+    def header(self, **parameters: Any) -> dict[str, Any]:
+        return {"alg": self.key.alg, "typ": "at+jwt", "kid": self.key.kid} | parameters
+
+    def claims(self, **claims: Any) -> dict[str, Any]:
+        now = int(self.now)
+        return {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "iat": now, "exp": now + 300} | claims
+
+    def forge(self, *, header: Any = None, payload: Any = None, **options: Any) -> str:
+        """A token of exactly these parts, signed; see :func:`keybound.testing.make_token`."""
+        header = self.header() if header is None else header
+        payload = self.claims() if payload is None else payload
+        return make_token(header, payload, options.pop("key", self.key), **options)
+
+    def with_text(self, extra: str, *, instead_of: str | None = None) -> str:
+        """A signed token with ``extra`` as the first text of its claims, or in place of one member."""
+        claims = self.claims()
+        claims.pop(instead_of, None)
+        text = json.dumps(claims)
+        return self.forge(payload=f"{{{extra},{text[1:]}".encode())
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    return World()
+
+
+def twin_names() -> Iterator[str]:
+    yield "pure"
+    try:
+        importlib.import_module("keybound._hotpath.native.token")
+    except ModuleNotFoundError:
+        if os.environ.get("KEYBOUND_REQUIRE_NATIVE", "0") not in ("", "0"):
+            raise
+    else:
+        yield "native"
+
+
+TWINS = tuple(twin_names())
+
+
+class Road:
+    """The road of one twin, laid for a validator that was made for the backend in use."""
+
+    def __init__(self, twin: str, validator: keybound.AccessTokenValidator) -> None:
+        signature, self.road = (
+            importlib.import_module(f"keybound._hotpath.{twin}.{name}") for name in ("signature", "token")
+        )
+        self.keys = self.road.KeyIndex(
+            (key.kid, signature.load_key(key._kind, key._material), key._mask) for key in validator.keys.keys
+        )
+        policy = validator.policy
+        self.policy = self.road.CompiledPolicy(policy.header_rules(), policy.claim_rules())
+
+    def verdict(self, raw: object, now: float, proof: bytes | None) -> int:
+        result = self.road.validate(self.policy, self.keys, raw, now, proof)
+        return int(result) if isinstance(result, int) else int(keybound.Reason.OK)
+
+
+@functools.lru_cache(maxsize=512)
+def lay(twin: str, validator: keybound.AccessTokenValidator) -> Road:
+    return Road(twin, validator)
+
+
+class Judge:
+    """Puts a token before both twins, the public API and ``explain``, who must all agree."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def verdicts(
+        self, validator: keybound.AccessTokenValidator, raw: object, certificate: Any = None
+    ) -> set[int]:
+        try:
+            proof = proof_of(certificate)
+        except keybound.BindingRejected:
+            proof = b""
+        return {lay(twin, validator).verdict(raw, validator._clock(), proof) for twin in TWINS}
+
+    def accepts(
+        self, raw: Any, *, certificate: Any = None, validator: Any = None, **options: Any
+    ) -> keybound.AccessToken:
+        validator = validator or self.world.validator(**options)
+        assert self.verdicts(validator, raw, certificate) == {keybound.Reason.OK}
+        assert validator.explain(raw, certificate=certificate).reason is keybound.Reason.OK
+        return validator.validate(raw, certificate=certificate)
+
+    def rejects(
+        self,
+        raw: Any,
+        reason: keybound.Reason,
+        *,
+        certificate: Any = None,
+        claim: str | None = None,
+        validator: Any = None,
+        **options: Any,
+    ) -> keybound.TokenRejected:
+        validator = validator or self.world.validator(**options)
+        with pytest.raises(keybound.TokenRejected) as caught:
+            validator.validate(raw, certificate=certificate)
+        assert caught.value.reason is reason
+        assert caught.value.claim == claim
+        low_bits = {verdict & 0xFFFF for verdict in self.verdicts(validator, raw, certificate)}
+        assert low_bits == {reason}
+        explanation = validator.explain(raw, certificate=certificate)
+        assert explanation.reason is reason
+        assert_no_text_of(raw, [repr(explanation), *texts_of(caught.value)])
+        return caught.value
+
+
+@pytest.fixture(scope="session")
+def judge(world: World) -> Judge:
+    return Judge(world)
+
+
+def texts_of(error: BaseException) -> list[str]:
+    """Everything a logger could print about an exception, and what hangs on it."""
+    texts = [str(error), repr(error), repr(error.args), repr(vars(error)), *traceback.format_exception(error)]
+    for chained in (error.__cause__, error.__context__):
+        texts += [] if chained is None else texts_of(chained)
+    return texts
+
+
+def assert_no_text_of(raw: object, texts: list[str]) -> None:
+    """No run of 12 characters of a token segment may appear."""
+    text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+    if not isinstance(text, str):
+        return
+    for segment in text.split("."):
+        for at in {0, len(segment) // 2, len(segment) - 12}:
+            piece = segment[at : at + 12]
+            assert len(piece) < 12 or not any(piece in printed for printed in texts)
+
+
+@pytest.fixture(scope="session")
+def leaks_nothing() -> Any:
+    """``leaks_nothing(raw, error)``: nothing printed about the exception holds token text."""
+    return lambda raw, error: assert_no_text_of(raw, texts_of(error))

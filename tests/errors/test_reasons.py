@@ -1,0 +1,204 @@
+"""Every reason has a token that earns it, on both twins, through the public API and in ``explain``."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import keybound
+from keybound.errors import Reason
+from keybound.testing import OMIT, SigningKey
+
+Forge = Callable[[Any], object]
+NOTHING = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).decode().rstrip("=")
+
+
+def claims(**changed: Any) -> Forge:
+    return lambda world: world.token(**changed)
+
+
+def header(**changed: Any) -> Forge:
+    return lambda world: world.token(header=changed)
+
+
+def raw_payload(text: bytes) -> Forge:
+    return lambda world: world.forge(payload=text)
+
+
+def cut(segment: int, change: Callable[[str], str]) -> Forge:
+    def forge(world: Any) -> str:
+        parts = world.token().split(".")
+        parts[segment] = change(parts[segment])
+        return ".".join(parts)
+
+    return forge
+
+
+def bound(world: Any) -> str:
+    return world.token(certificate=world.client)
+
+
+# What the validator of access tokens can say: token, options of the validator, certificate.
+BY_TOKEN: dict[Reason, tuple[Forge, dict[str, Any], Any]] = {
+    Reason.TOKEN_MISSING: (lambda world: "", {}, None),
+    Reason.TOKEN_NOT_TEXT: (lambda world: 5, {}, None),
+    Reason.TOKEN_TOO_LARGE: (claims(padding="x" * 13_000), {}, None),
+    Reason.TOKEN_MALFORMED: (lambda world: "a.b", {}, None),
+    Reason.TOKEN_ENCRYPTED: (lambda world: "a.b.c.d.e", {}, None),
+    Reason.HEADER_TOO_LARGE: (header(padding="x" * 4_000), {}, None),
+    Reason.BASE64URL_INVALID: (cut(2, lambda text: text + "="), {}, None),
+    Reason.JSON_INVALID: (raw_payload(b'{"exp":NaN}'), {}, None),
+    Reason.JSON_DUPLICATE_MEMBER: (raw_payload(b'{"sub":"a","sub":"b"}'), {}, None),
+    Reason.JSON_TOO_DEEP: (raw_payload(b'{"a":' + b"[" * 32 + b"]" * 32 + b"}"), {}, None),
+    Reason.JSON_NUMBER_OUT_OF_RANGE: (raw_payload(b'{"exp":1e400}'), {}, None),
+    Reason.HEADER_NOT_OBJECT: (lambda world: world.forge(header=b"[]"), {}, None),
+    Reason.PAYLOAD_NOT_OBJECT: (raw_payload(b"[]"), {}, None),
+    Reason.ALG_MISSING: (header(alg=OMIT), {}, None),
+    Reason.ALG_NOT_ALLOWED: (header(alg="none"), {}, None),
+    Reason.TYP_MISSING: (header(typ=OMIT), {"profile": keybound.profiles.RFC9068}, None),
+    Reason.TYP_NOT_ALLOWED: (header(typ="dpop+jwt"), {}, None),
+    Reason.CRIT_INVALID: (header(crit=[]), {}, None),
+    Reason.CRIT_UNSUPPORTED: (header(crit=["exp"], exp=1), {}, None),
+    Reason.B64_NOT_ALLOWED: (header(b64=False), {}, None),
+    Reason.HEADER_MEMBER_INVALID: (header(kid=5), {}, None),
+    Reason.KEY_UNKNOWN: (header(kid="another"), {}, None),
+    Reason.KEY_UNSUITABLE: (header(alg="ES384"), {"algorithms": ["ES256", "ES384"]}, None),
+    Reason.KEY_AMBIGUOUS: (header(kid=OMIT), {"keys": ...}, None),
+    Reason.SIGNATURE_INVALID: (
+        lambda world: world.token(key=SigningKey.generate("ES256", kid=world.key.kid)),
+        {},
+        None,
+    ),
+    Reason.CLAIM_MISSING: (claims(), {"required_claims": ["acr"]}, None),
+    Reason.CLAIM_FORBIDDEN: (claims(act={}), {"forbidden_claims": ["act"]}, None),
+    Reason.ISS_MISSING: (claims(iss=OMIT), {}, None),
+    Reason.ISS_INVALID: (claims(iss=["https://as.example.com/tenant"]), {}, None),
+    Reason.ISS_MISMATCH: (claims(iss="https://as.example.com"), {}, None),
+    Reason.AUD_MISSING: (claims(aud=OMIT), {}, None),
+    Reason.AUD_INVALID: (claims(aud=[]), {}, None),
+    Reason.AUD_MISMATCH: (claims(aud="https://other.example.com/"), {}, None),
+    Reason.EXP_MISSING: (claims(exp=OMIT), {}, None),
+    Reason.EXP_INVALID: (claims(exp="9999999999"), {}, None),
+    Reason.TOKEN_EXPIRED: (claims(lifetime=-60), {}, None),
+    Reason.NBF_INVALID: (claims(nbf=None), {}, None),
+    Reason.TOKEN_NOT_YET_VALID: (lambda world: world.token(nbf=world.now + 60), {}, None),
+    Reason.IAT_MISSING: (claims(iat=OMIT), {"max_age": 60}, None),
+    Reason.IAT_INVALID: (claims(iat=True), {}, None),
+    Reason.IAT_IN_FUTURE: (lambda world: world.token(iat=world.now + 60), {}, None),
+    Reason.LIFETIME_TOO_LONG: (claims(), {"max_lifetime": 299}, None),
+    Reason.TOKEN_TOO_OLD: (lambda world: world.token(iat=world.now - 71), {"max_age": 60}, None),
+    Reason.SUB_MISSING: (claims(subject=OMIT), {"required_claims": ["sub"]}, None),
+    Reason.SUB_INVALID: (claims(sub=7), {}, None),
+    Reason.CLIENT_ID_MISSING: (claims(client_id=OMIT), {"required_claims": ["client_id"]}, None),
+    Reason.CLIENT_ID_INVALID: (claims(client_id=""), {}, None),
+    Reason.JTI_MISSING: (claims(jti=OMIT), {"required_claims": ["jti"]}, None),
+    Reason.JTI_INVALID: (claims(jti=["good"]), {}, None),
+    Reason.SCOPE_INVALID: (claims(scope=["read"]), {}, None),
+    Reason.CNF_MISSING: (claims(), {"binding": "required"}, None),
+    Reason.CNF_INVALID: (claims(cnf={}), {}, None),
+    Reason.CNF_UNSUPPORTED: (claims(cnf={"jkt": "x"}), {}, None),
+    Reason.CNF_AMBIGUOUS: (claims(cnf={"x5t#S256": "x", "jkt": "x"}), {}, None),
+    Reason.CNF_THUMBPRINT_INVALID: (claims(cnf={"x5t#S256": "ab" * 32}), {}, None),
+    Reason.CNF_THUMBPRINT_NOT_CANONICAL: (
+        claims(cnf={"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}),
+        {},
+        None,
+    ),
+    Reason.CNF_THUMBPRINT_OF_NOTHING: (claims(cnf={"x5t#S256": NOTHING}), {}, None),
+    Reason.CERTIFICATE_MISSING: (bound, {}, None),
+    Reason.CERTIFICATE_INVALID: (bound, {}, b"x"),
+    Reason.CERTIFICATE_MISMATCH: (bound, {}, "stranger"),
+    Reason.SCOPE_INSUFFICIENT: (claims(scope="read"), {"scopes": ["write"]}, None),
+}
+
+
+def detached(world: Any, **changed: Any) -> dict[str, Any]:
+    protected, payload, signature = world.token().split(".")
+    return {"protected": protected, "payload": payload, "signature": signature} | changed
+
+
+# What only the JSON serialization and detached payloads of `keybound.jws` can say.
+BY_JWS: dict[Reason, Callable[[Any], keybound.jws.VerifiedJWS]] = {
+    Reason.SERIALIZATION_INVALID: lambda world: keybound.jws.verify_json(
+        "{}", world.keys, algorithms=["ES256"], detached_payload=b""
+    ),
+    Reason.PAYLOAD_MISSING: lambda world: keybound.jws.verify_json("{}", world.keys, algorithms=["ES256"]),
+    Reason.PAYLOAD_NOT_DETACHED: lambda world: keybound.jws.verify(
+        world.token(), world.keys, algorithms=["ES256"], detached_payload=b"other"
+    ),
+    Reason.HEADER_MEMBER_REPEATED: lambda world: keybound.jws.verify_json(
+        json.dumps(detached(world, header={"alg": "ES256"})), world.keys, algorithms=["ES256"]
+    ),
+}
+
+FAMILIES = {
+    1: keybound.MalformedToken,
+    2: keybound.HeaderRejected,
+    3: keybound.KeyRejected,
+    4: keybound.SignatureRejected,
+    5: keybound.ClaimRejected,
+    6: keybound.BindingRejected,
+    7: keybound.InsufficientScope,
+}
+
+
+def test_every_reason_has_a_vector() -> None:
+    assert set(BY_TOKEN) | set(BY_JWS) | {Reason.OK} == set(Reason)
+    assert not set(BY_TOKEN) & set(BY_JWS)
+
+
+@pytest.mark.parametrize("reason", BY_TOKEN, ids=str)
+def test_reason_of_a_token(world: Any, judge: Any, reason: Reason) -> None:
+    forge, options, certificate = BY_TOKEN[reason]
+    if options.get("keys") is ...:
+        spare = SigningKey.generate("ES256")
+        options = {"keys": keybound.JWKSet.from_json({"keys": [world.key.public_jwk(), spare.public_jwk()]})}
+    if certificate == "stranger":
+        certificate = world.stranger.der
+    claim = {Reason.CLAIM_MISSING: "acr", Reason.CLAIM_FORBIDDEN: "act"}.get(reason)
+    rejected = judge.rejects(forge(world), reason, certificate=certificate, claim=claim, **options)
+    assert type(rejected) is FAMILIES[reason // 100]
+
+
+@pytest.mark.parametrize("reason", BY_JWS, ids=str)
+def test_reason_of_a_signature(world: Any, reason: Reason) -> None:
+    with pytest.raises(keybound.TokenRejected) as caught:
+        BY_JWS[reason](world)
+    assert caught.value.reason is reason
+    assert type(caught.value) is FAMILIES[reason // 100]
+
+
+def test_the_controls_of_all_vectors_are_accepted(world: Any, judge: Any) -> None:
+    """The same issuer, key and claims, unforged: nothing above fails for another cause."""
+    judge.accepts(world.token())
+    judge.accepts(world.forge())
+    judge.accepts(bound(world), certificate=world.client.der)
+    judge.accepts(world.token(acr="1"), required_claims=["acr"], forbidden_claims=["act"], scopes=["write"])
+    judge.accepts(world.token(), profile=keybound.profiles.RFC9068, max_age=60, max_lifetime=300)
+    assert (
+        keybound.jws.verify_json(detached(world), world.keys, algorithms=["ES256"]).header["kid"]
+        == world.key.kid
+    )
+
+
+def test_ok_is_not_zero_and_numbers_and_names_are_unique() -> None:
+    assert Reason.OK != 0
+    assert all(Reason)
+    assert len({reason.value for reason in Reason}) == len(Reason.__members__)
+    assert all(reason.value < 2**16 for reason in Reason)
+
+
+@pytest.mark.parametrize("reason", Reason, ids=str)
+def test_texts_of_a_reason(reason: Reason) -> None:
+    assert str(reason) == reason.code == reason.name.lower()
+    # RFC 6750, 3: error_description = %x20-21 / %x23-5B / %x5D-7E
+    assert reason.description.isascii()
+    assert reason.description.isprintable()
+    assert not set(reason.description) & set('"\\')
+    assert not reason.description.endswith(".")
+    assert len({other.description for other in Reason}) == len(Reason)
