@@ -3,15 +3,15 @@
 .. code-block:: text
 
     KeyboundError
-    ├── TokenRejected              this token is bad; never retry                     .reason .status .challenge()
+    ├── TokenRejected              this token is bad; never retry            .reason .status .challenge()
     │   ├── MalformedToken         1xx  not a well-formed compact JWS
     │   ├── HeaderRejected         2xx  alg, typ, crit, b64
     │   ├── KeyRejected            3xx  no key, or none that fits
     │   ├── SignatureRejected      4xx  the signature is not one of ours
-    │   ├── ClaimRejected          5xx  iss, aud, exp, ...                            .claim
+    │   ├── ClaimRejected          5xx  iss, aud, exp, ...                   .claim
     │   ├── BindingRejected        6xx  cnf and the presented certificate
     │   └── InsufficientScope      7xx  a good token that may not do this (HTTP 403)
-    ├── Unavailable                I cannot tell right now (HTTP 503)                 .retry_after
+    ├── Unavailable                I cannot tell right now (HTTP 503)        .retry_after
     └── PolicyError                the operator asked for something unsafe or impossible
         └── InvalidKey             a key that cannot be loaded safely
 
@@ -50,7 +50,7 @@ class Reason(enum.IntEnum):
 
     _description: str
 
-    def __new__(cls, value: int, description: str) -> Reason:
+    def __new__(cls, value: int, description: str = "") -> Reason:
         member = int.__new__(cls, value)
         member._value_ = value
         member._description = description
@@ -265,7 +265,9 @@ def rejection(reason: int, *, claim: str | None = None, scope: str | None = None
     return _FAMILIES[member // 100](member, claim=claim, scope=scope)
 
 
-def _rebuild(kind: type[TokenRejected], reason: Reason, claim: str | None, scope: str | None) -> TokenRejected:
+def _rebuild(
+    kind: type[TokenRejected], reason: Reason, claim: str | None, scope: str | None
+) -> TokenRejected:
     return kind(reason, claim=claim, scope=scope)
 
 

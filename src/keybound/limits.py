@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from keybound.errors import PolicyError
 
-__all__ = ["DEFAULT_LIMITS", "MAX_CANDIDATES", "MAX_JSON_DEPTH", "MAX_NUMERIC_DATE", "MAX_REMEMBERED_HEADERS", "MAX_SIGNATURES", "Limits"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "MAX_CANDIDATES",
+    "MAX_JSON_DEPTH",
+    "MAX_NUMERIC_DATE",
+    "MAX_REMEMBERED_HEADERS",
+    "MAX_SIGNATURES",
+    "Limits",
+]
 
 MAX_CANDIDATES = 3
 """Keys tried for one token when several share its ``kid``; bounds the work a forged token can cause."""
@@ -39,7 +47,11 @@ class Limits:
     json_depth: int = 32
 
     def __post_init__(self) -> None:
-        for name, ceiling in (("token_bytes", 2**30), ("header_bytes", 2**30), ("json_depth", MAX_JSON_DEPTH)):
+        for name, ceiling in (
+            ("token_bytes", 2**30),
+            ("header_bytes", 2**30),
+            ("json_depth", MAX_JSON_DEPTH),
+        ):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= ceiling:
                 raise PolicyError(f"{name} must be a whole number from 1 to {ceiling}")

@@ -110,7 +110,9 @@ class AccessTokenPolicy:
             raise PolicyError("profile must be one of keybound.profiles")
         names = profile.algorithms if algorithms_ is None else algorithms_
         if names is None:
-            raise PolicyError("algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']")
+            raise PolicyError(
+                "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
+            )
         required = dict.fromkeys((*profile.required_claims, *text_list("required_claims", required_claims)))
         if allow_missing_exp:
             if "exp" in profile.required_claims and profile.name != "oauth":
@@ -195,5 +197,10 @@ def media_types(values: Iterable[str]) -> frozenset[str]:
 
 
 def _check_seconds(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or value < least
+    ):
         raise PolicyError(f"{name} must be a finite number of seconds, {least} or more")

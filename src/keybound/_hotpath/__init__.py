@@ -13,7 +13,9 @@ __all__ = ["BACKEND", "base64url", "claims", "digest", "signature", "strict_json
 
 
 def _choose() -> str:
-    pure, required = (os.environ.get(name, "0") not in ("", "0") for name in ("KEYBOUND_PURE", "KEYBOUND_REQUIRE_NATIVE"))
+    pure, required = (
+        os.environ.get(name, "0") not in ("", "0") for name in ("KEYBOUND_PURE", "KEYBOUND_REQUIRE_NATIVE")
+    )
     if pure and required:
         raise ImportError("KEYBOUND_PURE and KEYBOUND_REQUIRE_NATIVE contradict each other")
     if pure:

@@ -16,13 +16,12 @@ def split(rules: HeaderRules, raw: object) -> tuple[bytes, bytes, bytes] | int:
         return Reason.TOKEN_MISSING
     if len(raw) > rules.token_bytes:
         return Reason.TOKEN_TOO_LARGE
-    if type(raw) is str:
-        if not raw.isascii():
-            return Reason.BASE64URL_INVALID
-        raw = raw.encode("ascii")
-    dots = raw.count(b".")
+    if isinstance(raw, str) and not raw.isascii():
+        return Reason.BASE64URL_INVALID
+    data = raw.encode("ascii") if isinstance(raw, str) else raw
+    dots = data.count(b".")
     if dots != 2:
         # RFC 7516, 9: five segments are a JWE.
         return Reason.TOKEN_ENCRYPTED if dots == 4 else Reason.TOKEN_MALFORMED
-    protected, payload, encoded_signature = raw.split(b".")
+    protected, payload, encoded_signature = data.split(b".")
     return protected, payload, encoded_signature

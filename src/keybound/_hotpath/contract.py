@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
 
 __all__ = ["DETAIL_SHIFT", "Algorithm", "Binding", "ClaimRules", "Family", "HeaderRules", "Kind"]
 
@@ -49,7 +48,8 @@ class Binding(enum.IntEnum):
     IGNORE = 3
 
 
-class Algorithm(NamedTuple):
+@dataclass(frozen=True)
+class Algorithm:
     """One JWS algorithm; consumers get the row, not the name.
 
     ``bits`` is the size of the hash in bits, 0 where the signature scheme brings its own;

@@ -28,16 +28,16 @@ class Header(NamedTuple):
 
 
 class _Base64url(Protocol):
-    @staticmethod
-    def decode(text: bytes, /) -> bytes | None: ...
+    def decode(self, text: bytes, /) -> bytes | None: ...
 
 
 class _StrictJSON(Protocol):
-    @staticmethod
-    def loads(data: bytes, max_depth: int, /) -> tuple[int, Any]: ...
+    def loads(self, data: bytes, max_depth: int, /) -> tuple[int, Any]: ...
 
 
-def parse_header(rules: HeaderRules, encoded: bytes, base64url: _Base64url, strict_json: _StrictJSON) -> Header | int:
+def parse_header(
+    rules: HeaderRules, encoded: bytes, base64url: _Base64url, strict_json: _StrictJSON
+) -> Header | int:
     """Decode and check a protected header; a reason if it breaks a rule.
 
     :param encoded: the first segment of a compact JWS

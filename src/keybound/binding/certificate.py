@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TYPE_CHECKING, NoReturn, Union
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from keybound._hotpath import base64url, digest
 from keybound.errors import BindingRejected, Reason
@@ -17,7 +17,7 @@ from keybound.errors import BindingRejected, Reason
 if TYPE_CHECKING:
     from cryptography import x509
 
-    Certificate = Union[bytes, str, "PresentedCertificate", x509.Certificate]
+    Certificate: TypeAlias = "bytes | str | PresentedCertificate | x509.Certificate"
 
 __all__ = ["PresentedCertificate", "proof_of", "thumbprint"]
 
@@ -82,7 +82,11 @@ class PresentedCertificate:
         :raises BindingRejected: it is anything else
         """
         text = pem.decode("latin-1") if isinstance(pem, bytes) else pem
-        match = _PEM.fullmatch(text) if isinstance(text, str) and len(text) <= 2 * _MAX_CERTIFICATE_BYTES else None
+        match = (
+            _PEM.fullmatch(text)
+            if isinstance(text, str) and len(text) <= 2 * _MAX_CERTIFICATE_BYTES
+            else None
+        )
         der = _strict_base64("".join(match[1].split())) if match else None
         if der is None:
             raise BindingRejected(Reason.CERTIFICATE_INVALID)
@@ -124,7 +128,11 @@ def proof_of(certificate: Certificate | None) -> bytes | None:
     """
     if certificate is None:
         return None
-    if type(certificate) is bytes and certificate[:1] == b"0" and _DIGEST_BYTES < len(certificate) <= _MAX_CERTIFICATE_BYTES:
+    if (
+        type(certificate) is bytes
+        and certificate[:1] == b"0"
+        and _DIGEST_BYTES < len(certificate) <= _MAX_CERTIFICATE_BYTES
+    ):
         return certificate  # hashed by the hot path, and only if the token is bound
     return presented(certificate).digest
 
@@ -137,10 +145,18 @@ def presented(certificate: Certificate) -> PresentedCertificate:
         if len(certificate) == _DIGEST_BYTES:
             return PresentedCertificate.from_sha256(certificate)
         is_pem = b"-----BEGIN" in certificate[:64]
-        return PresentedCertificate.from_pem(certificate) if is_pem else PresentedCertificate.from_der(certificate)
+        return (
+            PresentedCertificate.from_pem(certificate)
+            if is_pem
+            else PresentedCertificate.from_der(certificate)
+        )
     if isinstance(certificate, str):
         is_pem = "-----BEGIN" in certificate[:64]
-        return PresentedCertificate.from_pem(certificate) if is_pem else PresentedCertificate.from_sha256(certificate)
+        return (
+            PresentedCertificate.from_pem(certificate)
+            if is_pem
+            else PresentedCertificate.from_sha256(certificate)
+        )
     return PresentedCertificate.from_certificate(certificate)
 
 

@@ -40,7 +40,10 @@ _ROWS = (
 )
 
 ALGORITHMS: MappingProxyType[str, Algorithm] = MappingProxyType(
-    {name: Algorithm(name, index, family, bits, kinds) for index, (name, family, bits, kinds) in enumerate(_ROWS)}
+    {
+        name: Algorithm(name, index, family, bits, kinds)
+        for index, (name, family, bits, kinds) in enumerate(_ROWS)
+    }
 )
 """Every algorithm Keybound verifies, by its ``alg`` value."""
 
@@ -66,5 +69,7 @@ def select(names: Iterable[str]) -> tuple[Algorithm, ...]:
     if not rows:
         raise PolicyError("algorithms is empty: name what the issuer signs with")
     if len({row.family is Family.HMAC for row in rows}) == 2:
-        raise PolicyError("algorithms mixes HMAC with public-key signatures; a public key could pass for a secret")
+        raise PolicyError(
+            "algorithms mixes HMAC with public-key signatures; a public key could pass for a secret"
+        )
     return rows

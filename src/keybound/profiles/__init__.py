@@ -9,5 +9,7 @@ from keybound.profiles.oauth import OAUTH, RFC9068
 
 __all__ = ["OAUTH", "PROFILES", "RFC9068"]
 
-PROFILES: MappingProxyType[str, Profile] = MappingProxyType({profile.name: profile for profile in (OAUTH, RFC9068)})
+PROFILES: MappingProxyType[str, Profile] = MappingProxyType(
+    {profile.name: profile for profile in (OAUTH, RFC9068)}
+)
 """Every profile by its name."""

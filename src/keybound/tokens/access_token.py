@@ -135,7 +135,9 @@ class AccessTokenValidator:
             raise PolicyError("clock must be callable and return seconds")
         self.keys = as_key_source(keys)
         self._clock = clock
-        self._compiled = road.CompiledPolicy(self.policy.header_rules(), self.policy.claim_rules(), AccessToken)
+        self._compiled = road.CompiledPolicy(
+            self.policy.header_rules(), self.policy.claim_rules(), AccessToken
+        )
 
     def validate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
         """Validate a token together with the client certificate it came with.

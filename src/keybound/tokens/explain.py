@@ -73,7 +73,11 @@ def explain(
     if isinstance(parts, tuple):
         header = parse_header(rules, parts[0], base64url, strict_json)
     _add(checks, "header", header)
-    opened = token.open_parts(header, keys._index, *parts) if isinstance(parts, tuple) and isinstance(header, tuple) else None
+    opened = (
+        token.open_parts(header, keys._index, *parts)
+        if isinstance(parts, tuple) and isinstance(header, tuple)
+        else None
+    )
     _add(checks, "key and signature", opened)
     payload = opened[1] if isinstance(opened, tuple) else _unverified_payload(parts)
     claims = _claims(checks, payload, rules.json_depth, verified=isinstance(opened, tuple))
@@ -94,7 +98,9 @@ def _unverified_payload(parts: object) -> bytes | None:
     return base64url.decode(parts[1]) if isinstance(parts, tuple) else None
 
 
-def _claims(checks: list[Check], payload: bytes | None, depth: int, *, verified: bool) -> dict[str, Any] | None:
+def _claims(
+    checks: list[Check], payload: bytes | None, depth: int, *, verified: bool
+) -> dict[str, Any] | None:
     """The claims set to go on with; not trusted, only looked at."""
     if payload is None:
         _add(checks, "payload", None)
@@ -122,18 +128,26 @@ def _claim_checks(
             continue
         verdict = _judge_alone(judge, rules, claims, now, proof)
         if verdict is None:
-            note = "binding is ignored" if name == "confirmation" and rules.binding == Binding.IGNORE else "nothing to check"
+            note = (
+                "binding is ignored"
+                if name == "confirmation" and rules.binding == Binding.IGNORE
+                else "nothing to check"
+            )
             checks.append(Check(name, "skipped", note=note))
         elif verdict == Reason.OK:
             checks.append(Check(name, "passed"))
         else:
             reason, position = Reason(verdict & (1 << DETAIL_SHIFT) - 1), verdict >> DETAIL_SHIFT
-            names = {Reason.CLAIM_MISSING: rules.required, Reason.CLAIM_FORBIDDEN: rules.forbidden}.get(reason, ())
+            names = {Reason.CLAIM_MISSING: rules.required, Reason.CLAIM_FORBIDDEN: rules.forbidden}.get(
+                reason, ()
+            )
             checks.append(Check(name, "failed", reason, names[position] if names else ""))
     return checks
 
 
-def _judge_alone(judge: Any, rules: Any, claims: dict[str, Any], now: float, proof: bytes | None) -> int | None:
+def _judge_alone(
+    judge: Any, rules: Any, claims: dict[str, Any], now: float, proof: bytes | None
+) -> int | None:
     try:
         verdict: int | None = judge(rules, claims, now, proof)
     except (KeyError, TypeError):

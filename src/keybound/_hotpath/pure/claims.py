@@ -70,7 +70,11 @@ def thumbprint_verdict(expected: str, proof: bytes | None) -> int:
         # 43 characters carry 258 bits: only the last one can break the canonical form (RFC 4648, 3.5).
         lenient = base64url.decode(expected[:42] + "A")
         last = base64url.decode("AAA" + expected[42])
-        return Reason.CNF_THUMBPRINT_INVALID if lenient is None or last is None else Reason.CNF_THUMBPRINT_NOT_CANONICAL
+        return (
+            Reason.CNF_THUMBPRINT_INVALID
+            if lenient is None or last is None
+            else Reason.CNF_THUMBPRINT_NOT_CANONICAL
+        )
     # Some proxies send the hash of zero bytes for "no certificate"; no token may be bound to that.
     if wanted == _THUMBPRINT_OF_NOTHING:
         return Reason.CNF_THUMBPRINT_OF_NOTHING

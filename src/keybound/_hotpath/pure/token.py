@@ -16,7 +16,15 @@ from keybound.errors import Reason
 from keybound.frozen import FrozenDict, freeze
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
-__all__ = ["CompiledHeader", "CompiledPolicy", "KeyIndex", "VerifiedToken", "open_parts", "open_token", "validate"]
+__all__ = [
+    "CompiledHeader",
+    "CompiledPolicy",
+    "KeyIndex",
+    "VerifiedToken",
+    "open_parts",
+    "open_token",
+    "validate",
+]
 
 OK = int(Reason.OK)
 
@@ -119,7 +127,10 @@ class CompiledPolicy:
     __slots__ = ("_claim_rules", "_header", "_result_type")
 
     def __init__(
-        self, header_rules: HeaderRules, claim_rules: ClaimRules, result_type: type[VerifiedToken] = VerifiedToken
+        self,
+        header_rules: HeaderRules,
+        claim_rules: ClaimRules,
+        result_type: type[VerifiedToken] = VerifiedToken,
     ) -> None:
         self._header = CompiledHeader(header_rules)
         self._claim_rules = claims.compile_rules(claim_rules)
@@ -164,7 +175,9 @@ def open_parts(
     return Reason.SIGNATURE_INVALID
 
 
-def validate(policy: CompiledPolicy, keys: KeyIndex, raw: object, now: float, proof: bytes | None) -> VerifiedToken | int:
+def validate(
+    policy: CompiledPolicy, keys: KeyIndex, raw: object, now: float, proof: bytes | None
+) -> VerifiedToken | int:
     """Validate a token: one call from bytes to a verified token or a verdict.
 
     :param raw: the token as ``str`` or ``bytes``
