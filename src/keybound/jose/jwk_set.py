@@ -26,7 +26,7 @@ class JWKSet:
     __slots__ = ("_index", "keys", "skipped")
 
     def __init__(self, keys: Iterable[JWK]) -> None:
-        """:raises InvalidKey: there is no key, or secrets stand beside public keys"""
+        """:raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside public keys"""
         self.keys = tuple(keys)
         self.skipped: Mapping[str, int] = MappingProxyType({})
         if not all(isinstance(key, JWK) for key in self.keys):
@@ -36,6 +36,7 @@ class JWKSet:
         # A kid that picks between a secret and a public key lets the token choose the family (RFC 8725, 3.1).
         if len({key._kind is Kind.SECRET for key in self.keys}) == 2:
             raise InvalidKey("the JWK Set mixes secrets with public keys")
+        _check_kids_of_secrets(key.kid for key in self.keys if key._kind is Kind.SECRET)
         self._index = token.KeyIndex((key.kid, key._handle, key._mask) for key in self.keys)
 
     @classmethod
@@ -53,6 +54,8 @@ class JWKSet:
         listed = members.get("keys")
         if not isinstance(listed, (list, tuple)):
             raise InvalidKey("keys is not a list")
+        # Also where one of the two cannot be used: which of them was meant is not ours to guess.
+        _check_kids_of_secrets(entry.get("kid") for entry in listed if _type_of(entry) == "oct")
         usable, skipped = [], Counter[str]()
         for entry in listed:
             try:
@@ -99,11 +102,25 @@ class JWKSet:
         return f"<keybound.JWKSet of {len(self.keys)} keys, {sum(self.skipped.values())} skipped>"
 
 
+def _check_kids_of_secrets(kids: Iterable[object]) -> None:
+    """Public keys may share a ``kid``: others publish them. Secrets are the operator's own.
+
+    :raises InvalidKey: a ``kid`` does not tell which secret it means (RFC 7517, 4.5)
+    """
+    named = [kid for kid in kids if isinstance(kid, str)]
+    if len(set(named)) != len(named):
+        raise InvalidKey("two secrets share a kid")
+
+
 def _usable(entry: object) -> JWK:
     if not isinstance(entry, Mapping):
         raise InvalidKey("an entry is not a JSON object")
     return JWK.from_json(entry)
 
 
+def _type_of(entry: object) -> object:
+    return entry.get("kty") if isinstance(entry, Mapping) else None
+
+
 def _is_private(entry: object) -> bool:
-    return isinstance(entry, Mapping) and entry.get("kty") in ("RSA", "EC", "OKP") and "d" in entry
+    return _type_of(entry) in ("RSA", "EC", "OKP") and "d" in entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 from keybound._hotpath.contract import Kind
@@ -59,7 +60,25 @@ def _check_rsa(n: bytes, e: bytes) -> int:
         raise InvalidKey("the RSA modulus is even")
     if e[-1] % 2 == 0 or e == b"\x01":
         raise InvalidKey("the RSA public exponent is even or 1")
+    if _is_of_roca_form(int.from_bytes(n, "big")):
+        raise InvalidKey("the RSA modulus can be factored (CVE-2017-15361)")
     return bits
+
+
+def _is_of_roca_form(n: int) -> bool:
+    """Whether ``n`` comes from the generator that made both primes out of powers of 65537.
+
+    To every small prime such a modulus is a power of 65537 as well; one other in 2**27 is so by chance.
+    """
+    return all(n % prime in powers for prime, powers in _powers_of_65537())
+
+
+@cache
+def _powers_of_65537() -> tuple[tuple[int, frozenset[int]], ...]:
+    primes = (number for number in range(3, 168) if all(number % factor for factor in range(2, number)))
+    return tuple(
+        (prime, frozenset(pow(65537, exponent, prime) for exponent in range(prime))) for prime in primes
+    )
 
 
 def _check_ed25519(encoded: bytes) -> None:
@@ -108,9 +127,12 @@ def material_of(key: Any) -> tuple[Kind, tuple[bytes, ...]]:
         public = key.public_numbers()
         return Kind.RSA, (_octets(public.n), _octets(public.e))
     if isinstance(key, ec.EllipticCurvePublicKey):
-        kind = {"secp256r1": Kind.P256, "secp384r1": Kind.P384, "secp521r1": Kind.P521, "secp256k1": Kind.SECP256K1}.get(
-            key.curve.name
-        )
+        kind = {
+            "secp256r1": Kind.P256,
+            "secp384r1": Kind.P384,
+            "secp521r1": Kind.P521,
+            "secp256k1": Kind.SECP256K1,
+        }.get(key.curve.name)
         if kind is None:
             raise InvalidKey("the curve of the key has no JWS algorithm")
         size, point = (FIELD_BITS[kind] + 7) // 8, key.public_numbers()
@@ -132,7 +154,7 @@ def load_der(der: bytes) -> Any:
     for load in (load_der_public_key, x509.load_der_x509_certificate):
         try:
             return load(der)
-        except Exception:  # noqa: S112 - the loaders raise several types; all mean "not this form"
+        except Exception:
             continue
     return None
 
