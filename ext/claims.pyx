@@ -336,24 +336,25 @@ cdef int _times(CompiledClaims rules, const Registered *found, double now) excep
             return REASON_EXP_MISSING
     elif not _numeric_date(rules, found.exp, &exp):
         return REASON_EXP_INVALID
-    elif now >= exp + rules.leeway:
+    # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
+    elif not now < exp + rules.leeway:
         return REASON_TOKEN_EXPIRED
     if found.nbf != NULL:
         if not _numeric_date(rules, found.nbf, &nbf):
             return REASON_NBF_INVALID
-        if now + rules.leeway < nbf:
+        if not nbf <= now + rules.leeway:
             return REASON_TOKEN_NOT_YET_VALID
     if found.iat == NULL:
         if rules.iat_required:
             return REASON_IAT_MISSING
     elif not _numeric_date(rules, found.iat, &iat):
         return REASON_IAT_INVALID
-    elif now + rules.leeway < iat:
+    elif not iat <= now + rules.leeway:
         return REASON_IAT_IN_FUTURE
     # Whoever bounds a lifetime or an age also requires exp and iat, see ClaimRules.
     if rules.has_max_lifetime and exp - iat > rules.max_lifetime:
         return REASON_LIFETIME_TOO_LONG
-    if rules.has_max_age and now - iat > rules.max_age + rules.leeway:
+    if rules.has_max_age and not now - iat <= rules.max_age + rules.leeway:
         return REASON_TOKEN_TOO_OLD
     return REASON_OK
 

@@ -123,7 +123,8 @@ def _expiration(rules: ClaimRules, claims: Claims, now: float, proof: bytes | No
     exp = _numeric_date(claims, "exp")
     if exp is None:
         return Reason.EXP_INVALID
-    return Reason.TOKEN_EXPIRED if now >= exp + rules.leeway else OK
+    # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
+    return OK if now < exp + rules.leeway else Reason.TOKEN_EXPIRED
 
 
 def _not_before(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
@@ -132,7 +133,7 @@ def _not_before(rules: ClaimRules, claims: Claims, now: float, proof: bytes | No
     nbf = _numeric_date(claims, "nbf")
     if nbf is None:
         return Reason.NBF_INVALID
-    return Reason.TOKEN_NOT_YET_VALID if now + rules.leeway < nbf else OK
+    return OK if nbf <= now + rules.leeway else Reason.TOKEN_NOT_YET_VALID
 
 
 def _issued_at(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
@@ -141,7 +142,7 @@ def _issued_at(rules: ClaimRules, claims: Claims, now: float, proof: bytes | Non
     iat = _numeric_date(claims, "iat")
     if iat is None:
         return Reason.IAT_INVALID
-    return Reason.IAT_IN_FUTURE if now + rules.leeway < iat else OK
+    return OK if iat <= now + rules.leeway else Reason.IAT_IN_FUTURE
 
 
 def _lifetime(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
@@ -153,7 +154,7 @@ def _lifetime(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None
 def _age(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
     if rules.max_age is None:
         return None
-    return Reason.TOKEN_TOO_OLD if now - claims["iat"] > rules.max_age + rules.leeway else OK
+    return OK if now - claims["iat"] <= rules.max_age + rules.leeway else Reason.TOKEN_TOO_OLD
 
 
 def _text(claims: Claims, name: str, required: bool, missing: Reason, invalid: Reason) -> int | None:
