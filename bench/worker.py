@@ -86,10 +86,10 @@ class _Stopwatch:
         gc.collect()
         gc.disable()
         try:
-            started = time.perf_counter_ns()
+            started = time.process_time_ns()
             for token in self._batch:
                 validate(token)
-            return time.perf_counter_ns() - started
+            return time.process_time_ns() - started
         finally:
             gc.enable()
 
