@@ -22,6 +22,7 @@ belong to it. No message ever holds bytes of a token or of a key.
 from __future__ import annotations
 
 import enum
+import re
 
 __all__ = [
     "BindingRejected",
@@ -191,7 +192,7 @@ class TokenRejected(KeyboundError):
             parameters.append(("error_description", self.reason.description))
         wanted = self.scope if scope is None else scope
         if wanted:
-            parameters.append(("scope", _scope_text(wanted)))
+            parameters.append(("scope", scope_text(wanted)))
         text = ", ".join(f'{name}="{value}"' for name, value in parameters)
         return f"Bearer {text}" if text else "Bearer"
 
@@ -273,13 +274,17 @@ def _rebuild(
 
 def _quotable(name: str, value: str) -> str:
     """Escape ``value`` for a quoted-string (RFC 9110, 5.6.4)."""
-    if not value.isascii() or not value.isprintable():
-        raise PolicyError(f"{name} must be printable ASCII")
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise PolicyError(f"{name} must be text in printable ASCII")
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _scope_text(value: str) -> str:
-    # RFC 6749, 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
-    if not value.isascii() or not value.isprintable() or '"' in value or "\\" in value:
-        raise PolicyError("scope holds a character that RFC 6749 section 3.3 forbids")
+def scope_text(value: str) -> str:
+    """``value`` if it is scope tokens with one space between them.
+
+    :raises PolicyError: it is not
+    """
+    # RFC 6749, 3.3: scope = scope-token *( SP scope-token ), scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+    if not isinstance(value, str) or not re.fullmatch(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*", value):
+        raise PolicyError("scope holds something that RFC 6749 section 3.3 forbids")
     return value

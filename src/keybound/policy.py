@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from keybound._hotpath.contract import Algorithm, Binding, ClaimRules, HeaderRules
-from keybound.errors import PolicyError
+from keybound.errors import PolicyError, scope_text
 from keybound.jose import algorithms
-from keybound.limits import DEFAULT_LIMITS, Limits
+from keybound.limits import DEFAULT_LIMITS, MAX_NUMERIC_DATE, Limits
 
 __all__ = ["AccessTokenPolicy", "BindingMode", "Profile"]
 
@@ -78,13 +77,28 @@ class AccessTokenPolicy:
                 _check_seconds(name, value, 1)
         if self.binding not in get_args(BindingMode):
             raise PolicyError(f"binding must be one of {', '.join(get_args(BindingMode))}")
-        both = set(self.required_claims) & set(self.forbidden_claims)
+        if any(" " in scope_text(scope) for scope in self.scopes):
+            raise PolicyError(
+                "a member of scopes is several scope tokens; write them as one text or as a list"
+            )
+        both = self._needed_claims() & set(self.forbidden_claims)
         if both:
             raise PolicyError(f"{sorted(both)[0]} is both required and forbidden")
-        if "cnf" in self.forbidden_claims and self.binding == "required":
-            raise PolicyError("cnf is forbidden, yet binding is required")
+        if self.scopes and {"scope", "scp"}.issubset(self.forbidden_claims):
+            raise PolicyError("scopes are required, yet both claims that carry them are forbidden")
         if not isinstance(self.limits, Limits):
             raise PolicyError("limits must be a keybound.Limits")
+
+    def _needed_claims(self) -> set[str]:
+        """Claims without which no token could pass."""
+        needed = {"iss", "aud", *self.required_claims}
+        if self.max_lifetime is not None:
+            needed |= {"iat", "exp"}
+        if self.max_age is not None:
+            needed.add("iat")
+        if self.binding == "required":
+            needed.add("cnf")
+        return needed
 
     @classmethod
     def create(
@@ -113,8 +127,11 @@ class AccessTokenPolicy:
             raise PolicyError(
                 "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
             )
-        required = dict.fromkeys((*profile.required_claims, *text_list("required_claims", required_claims)))
+        own = text_list("required_claims", required_claims)
+        required = dict.fromkeys((*profile.required_claims, *own))
         if allow_missing_exp:
+            if "exp" in own:
+                raise PolicyError("exp is required, yet allow_missing_exp is set")
             if "exp" in profile.required_claims and profile.name != "oauth":
                 raise PolicyError(f"profile {profile.name} demands exp")
             required.pop("exp", None)
@@ -193,14 +210,11 @@ def text_list(name: str, values: str | Iterable[str], *, some: bool = False) -> 
 
 def media_types(values: Iterable[str]) -> frozenset[str]:
     """``typ`` values in the form that :class:`~keybound._hotpath.contract.HeaderRules` takes."""
-    return frozenset(value.lower().removeprefix("application/") for value in text_list("types", values))
+    stripped = (value.lower().removeprefix("application/") for value in text_list("types", values))
+    return frozenset(text("types", value) for value in stripped)
 
 
 def _check_seconds(name: str, value: object, least: int) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or value < least
-    ):
-        raise PolicyError(f"{name} must be a finite number of seconds, {least} or more")
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not least <= cast(float, value) <= MAX_NUMERIC_DATE:
+        raise PolicyError(f"{name} must be a number of seconds, {least} or more")

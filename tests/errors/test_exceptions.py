@@ -1,0 +1,202 @@
+"""The exceptions themselves: class, status, challenge header, copies, and what they never show."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+import keybound
+from keybound.errors import Reason, rejection
+
+REJECTIONS = [reason for reason in Reason if reason is not Reason.OK]
+
+
+@pytest.mark.parametrize("reason", REJECTIONS, ids=str)
+def test_status_follows_rfc_6750_section_3_1(reason: Reason) -> None:
+    error = rejection(reason)
+    assert isinstance(error, keybound.TokenRejected)
+    assert error.status == (403 if reason is Reason.SCOPE_INSUFFICIENT else 401)
+    assert error.error == ("insufficient_scope" if reason is Reason.SCOPE_INSUFFICIENT else "invalid_token")
+
+
+@pytest.mark.parametrize(
+    ("reason", "options", "expected"),
+    [
+        (Reason.TOKEN_MISSING, {}, "Bearer"),
+        (Reason.TOKEN_MISSING, {"realm": "example"}, 'Bearer realm="example"'),
+        (Reason.TOKEN_MISSING, {"scope": "read"}, 'Bearer scope="read"'),
+        (
+            Reason.TOKEN_MALFORMED,
+            {},
+            'Bearer error="invalid_token", '
+            'error_description="The token does not have the segments of a signed token"',
+        ),
+        (
+            Reason.ALG_NOT_ALLOWED,
+            {"realm": "example"},
+            'Bearer realm="example", error="invalid_token", '
+            'error_description="The signature algorithm is not allowed"',
+        ),
+        (
+            Reason.KEY_UNKNOWN,
+            {},
+            'Bearer error="invalid_token", error_description="The token names a key that is not known"',
+        ),
+        (
+            Reason.SIGNATURE_INVALID,
+            {},
+            'Bearer error="invalid_token", error_description="The signature does not verify"',
+        ),
+        (Reason.TOKEN_EXPIRED, {}, 'Bearer error="invalid_token", error_description="The token has expired"'),
+        (
+            Reason.CERTIFICATE_MISMATCH,
+            {"scope": "read write"},
+            'Bearer error="invalid_token", '
+            'error_description="The token is bound to another certificate", scope="read write"',
+        ),
+        (
+            Reason.TOKEN_EXPIRED,
+            {"realm": 'a "quoted" \\ realm', "scope": ""},
+            'Bearer realm="a \\"quoted\\" \\\\ realm", error="invalid_token", '
+            'error_description="The token has expired"',
+        ),
+        (
+            Reason.TOKEN_EXPIRED,
+            {"realm": ""},
+            'Bearer realm="", error="invalid_token", error_description="The token has expired"',
+        ),
+    ],
+)
+def test_challenge(reason: Reason, options: dict[str, str], expected: str) -> None:
+    assert rejection(reason).challenge(**options) == expected
+
+
+def test_challenge_of_a_missing_scope_names_what_the_policy_wants(world: Any, judge: Any) -> None:
+    error = judge.rejects(world.token(scope="read"), Reason.SCOPE_INSUFFICIENT, scopes=["write", "admin"])
+    assert error.status == 403
+    description = 'error_description="The token does not carry the required scope"'
+    assert error.challenge() == f'Bearer error="insufficient_scope", {description}, scope="write admin"'
+    assert error.challenge(realm="r", scope="write") == (
+        f'Bearer realm="r", error="insufficient_scope", {description}, scope="write"'
+    )
+
+
+@pytest.mark.parametrize(
+    "realm", ["a\r\nSet-Cookie: x", "tab\t", "nul\0", "é", "\x7f", 5, b"bytes", ["list"]]
+)
+def test_realm_that_cannot_stand_in_a_header(realm: Any) -> None:
+    with pytest.raises(keybound.PolicyError):
+        rejection(Reason.TOKEN_EXPIRED).challenge(realm=realm)
+
+
+@pytest.mark.parametrize("scope", ['a"b', "a\\b", "a\nb", "é", "a  b", " a", "a ", 5, b"bytes", ["read"]])
+def test_scope_that_cannot_stand_in_a_header(scope: Any) -> None:
+    with pytest.raises(keybound.PolicyError):
+        rejection(Reason.TOKEN_EXPIRED).challenge(scope=scope)
+
+
+@pytest.mark.parametrize("reason", REJECTIONS, ids=str)
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_copies_are_complete(reason: Reason, again: Any) -> None:
+    error = rejection(reason, claim="acr", scope="write")
+    twin = again(error)
+    assert type(twin) is type(error)
+    assert (twin.reason, twin.claim, twin.scope, twin.status) == (reason, "acr", "write", error.status)
+    assert str(twin) == str(error)
+    assert twin.challenge() == error.challenge()
+
+
+def test_other_errors_survive_pickling() -> None:
+    unavailable = pickle.loads(pickle.dumps(keybound.Unavailable("no keys yet", retry_after=2.5)))
+    assert (str(unavailable), unavailable.retry_after, unavailable.status) == ("no keys yet", 2.5, 503)
+    for kind in (keybound.PolicyError, keybound.InvalidKey):
+        assert str(pickle.loads(pickle.dumps(kind("why")))) == "why"
+
+
+def test_tree() -> None:
+    rejected = {keybound.TokenRejected, *keybound.TokenRejected.__subclasses__()}
+    assert {type(rejection(reason)) for reason in REJECTIONS} == rejected - {keybound.TokenRejected}
+    for kind in (*rejected, keybound.Unavailable, keybound.PolicyError, keybound.InvalidKey):
+        assert issubclass(kind, keybound.KeyboundError)
+    # A handler for one of the three must never catch another.
+    assert not issubclass(keybound.Unavailable, keybound.TokenRejected)
+    assert not issubclass(keybound.PolicyError, keybound.TokenRejected)
+
+
+def test_text_of_a_claim_that_the_operator_asked_for(world: Any, judge: Any) -> None:
+    error = judge.rejects(world.token(), Reason.CLAIM_MISSING, claim="acr", required_claims=["acr"])
+    assert str(error) == "A required claim is missing (acr) [claim_missing]"
+
+
+BIG = 5_000_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda token: token + "A" * BIG,
+        lambda token: "A" * BIG + token,
+        lambda token: token.encode() + b"." * BIG,
+        lambda token: "é" * BIG,
+        lambda token: "\ud800" * BIG,
+        lambda token: b"\xff" * BIG,
+    ],
+)
+def test_messages_have_a_fixed_length_for_huge_tokens(world: Any, judge: Any, change: Any) -> None:
+    error = judge.rejects(change(world.token()), Reason.TOKEN_TOO_LARGE)
+    assert str(error) == "The token is larger than the configured ceiling [token_too_large]"
+    assert len(repr(error)) < 200
+
+
+SECRET_MARK = "S3CR3T-MARK-IN-THE-TOKEN"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        SECRET_MARK,
+        SECRET_MARK + ".b.c",
+        SECRET_MARK + "\ud800.b.c",
+        "a." + SECRET_MARK + "é.c",
+        SECRET_MARK.encode() + b"\xff.b.c",
+    ],
+)
+def test_malformed_tokens_do_not_show(world: Any, leaks_nothing: Any, raw: Any) -> None:
+    calls = [
+        lambda: world.validator().validate(raw),
+        lambda: keybound.jws.verify(raw, world.keys, algorithms=["ES256"]),
+        lambda: keybound.jws.verify_json(raw, world.keys, algorithms=["ES256"]),
+        lambda: keybound.jws.verify_json(
+            {"payload": raw, "signature": raw, "protected": raw}, world.keys, algorithms=["ES256"]
+        ),
+        lambda: keybound.jws.verify(raw, world.keys, algorithms=["ES256"], detached_payload=b"x"),
+    ]
+    for call in calls:
+        with pytest.raises(keybound.TokenRejected) as caught:
+            call()
+        leaks_nothing(raw, caught.value)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda: keybound.JWK.from_json(f'{{"kty":"oct","k":"{SECRET_MARK}\ud800"}}'),
+        lambda: keybound.JWK.from_json(f'{{"kty":"oct","k":"{SECRET_MARK}="}}'),
+        lambda: keybound.JWKSet.from_json(f'{{"keys":[{{"kty":"oct","k":"{SECRET_MARK}\ud800"}}]}}'),
+        lambda: keybound.JWK.from_pem(SECRET_MARK),
+        lambda: keybound.JWK.from_pem(
+            f"-----BEGIN PUBLIC KEY-----\n{SECRET_MARK}\n-----END PUBLIC KEY-----\n"
+        ),
+        lambda: keybound.JWK.from_pem(SECRET_MARK + "\ud800"),
+        lambda: keybound.JWK.from_der(SECRET_MARK.encode()),
+        lambda: keybound.JWK.from_secret(SECRET_MARK, alg="HS256"),
+        lambda: keybound.JWK.from_secret(SECRET_MARK.encode(), alg="none"),
+    ],
+)
+def test_keys_do_not_show(load: Any, leaks_nothing: Any) -> None:
+    with pytest.raises(keybound.InvalidKey) as caught:
+        load()
+    leaks_nothing(SECRET_MARK, caught.value)

@@ -1,0 +1,228 @@
+"""What an operator may not ask for: unsafe, contradictory or impossible options."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+import keybound
+from keybound import profiles
+from keybound.errors import Reason
+from keybound.policy import Profile
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"issuer": ""},
+        {"issuer": None},
+        {"issuer": b"https://as.example.com"},
+        {"issuer": ["https://as.example.com"]},
+        {"audience": ""},
+        {"audience": ()},
+        {"audience": []},
+        {"audience": None},
+        {"audience": [""]},
+        {"audience": [None]},
+        {"audience": b"rs"},
+        {"audience": [b"rs"]},
+        {"audience": 5},
+        {"keys": None},
+        {"keys": ""},
+        {"keys": b""},
+        {"keys": "secret"},
+        {"keys": {"keys": []}},
+        {"keys": []},
+        {"keys": keybound.JWKSet},
+        {"algorithms": None},
+        {"algorithms": []},
+        {"algorithms": "ES256"},
+        {"algorithms": b"ES256"},
+        {"algorithms": ["none"]},
+        {"algorithms": ["ES256", "none"]},
+        {"algorithms": ["es256"]},
+        {"algorithms": [None]},
+        {"algorithms": [["ES256"]]},
+        {"algorithms": ["ES256", "HS256"]},
+        {"algorithms": ["RS256", "PS256", "HS512"]},
+        {"algorithms": 5},
+        {"profile": None},
+        {"profile": "rfc9068"},
+        {"profile": {}},
+        {"types": []},
+        {"types": [""]},
+        {"types": ["application/"]},
+        {"types": [None]},
+        {"types": 5},
+        {"types": b"at+jwt"},
+        {"leeway": -1},
+        {"leeway": None},
+        {"leeway": True},
+        {"leeway": "10"},
+        {"leeway": float("nan")},
+        {"leeway": float("inf")},
+        {"leeway": HUGE},
+        {"max_lifetime": 0},
+        {"max_lifetime": -1},
+        {"max_lifetime": True},
+        {"max_lifetime": "300"},
+        {"max_lifetime": float("nan")},
+        {"max_lifetime": HUGE},
+        {"max_age": 0},
+        {"max_age": float("inf")},
+        {"max_age": HUGE},
+        {"required_claims": [""]},
+        {"required_claims": [None]},
+        {"required_claims": b"acr"},
+        {"required_claims": 5},
+        {"required_claims": None},
+        {"forbidden_claims": [5]},
+        {"forbidden_claims": 5},
+        {"required_claims": ["acr"], "forbidden_claims": ["acr"]},
+        {"forbidden_claims": ["exp"]},
+        {"forbidden_claims": ["iss"]},
+        {"forbidden_claims": ["aud"]},
+        {"forbidden_claims": ["iat"], "max_age": 60},
+        {"forbidden_claims": ["iat"], "max_lifetime": 60},
+        {"forbidden_claims": ["exp"], "max_lifetime": 60, "allow_missing_exp": True},
+        {"forbidden_claims": ["cnf"], "binding": "required"},
+        {"forbidden_claims": ["sub"], "profile": profiles.RFC9068},
+        {"forbidden_claims": ["scope", "scp"], "scopes": ["read"]},
+        {"allow_missing_exp": True, "profile": profiles.RFC9068},
+        {"allow_missing_exp": True, "required_claims": ["exp"]},
+        {"scopes": [""]},
+        {"scopes": [None]},
+        {"scopes": 5},
+        {"scopes": b"read"},
+        {"scopes": ["read write"]},
+        {"scopes": ['a"b']},
+        {"scopes": ["a\\b"]},
+        {"scopes": ["é"]},
+        {"scopes": 'a"b'},
+        {"binding": "off"},
+        {"binding": ""},
+        {"binding": False},
+        {"binding": ["required"]},
+        {"limits": None},
+        {"limits": {}},
+        {"limits": 5},
+        {"clock": None},
+        {"clock": 5},
+    ],
+    ids=lambda options: ",".join(f"{name}={value!r:.30}" for name, value in options.items()),
+)
+def test_refused_when_the_validator_is_made(world: Any, options: dict[str, Any]) -> None:
+    world.validator()
+    with pytest.raises(keybound.PolicyError) as caught:
+        world.validator(**options)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("missing", ["issuer", "audience", "keys"])
+def test_mandatory_options(world: Any, missing: str) -> None:
+    options = {"issuer": "i", "audience": "a", "keys": world.keys, "algorithms": ["ES256"]}
+    keybound.AccessTokenValidator(**options)
+    del options[missing]
+    with pytest.raises(TypeError):
+        keybound.AccessTokenValidator(**options)
+
+
+def test_algorithms_are_mandatory_unless_the_profile_brings_them(world: Any, judge: Any) -> None:
+    profile = dataclasses.replace(profiles.OAUTH, name="own", algorithms=("ES256",))
+    judge.accepts(world.token(), profile=profile, algorithms=None)
+    judge.rejects(world.token(), Reason.ALG_NOT_ALLOWED, profile=profile, algorithms=["ES384"])
+
+
+def test_profiles_set_what_the_operator_did_not(world: Any, judge: Any) -> None:
+    profile = Profile(
+        name="strict",
+        source="a test",
+        types=frozenset({"at+jwt"}),
+        typ_required=True,
+        required_claims=("exp", "acr"),
+        binding="required",
+    )
+    bound = world.token(certificate=world.client, acr="1")
+    judge.accepts(bound, profile=profile, certificate=world.client.der)
+    judge.rejects(world.token(acr="1"), Reason.CNF_MISSING, profile=profile)
+    judge.accepts(world.token(acr="1"), profile=profile, binding="if-present")
+    judge.rejects(world.token(), Reason.CLAIM_MISSING, claim="acr", profile=profile, binding="ignore")
+
+
+def test_profiles_table() -> None:
+    assert set(profiles.PROFILES) == {"oauth", "rfc9068"}
+    for name, profile in profiles.PROFILES.items():
+        assert profile.name == name
+        assert profile.source
+        assert profile.types == {kind.lower() for kind in profile.types}
+        assert profile.binding != "ignore"
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            profile.binding = "ignore"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        profiles.PROFILES["own"] = profiles.OAUTH  # type: ignore[index]
+
+
+def test_later_changes_of_the_operators_lists_have_no_effect(world: Any, judge: Any) -> None:
+    """Options are read once; the caller's objects are neither kept nor changed."""
+    options: dict[str, Any] = {
+        "audience": ["https://rs.example.com/"],
+        "algorithms": ["ES256"],
+        "required_claims": ["acr"],
+        "forbidden_claims": ["act"],
+        "scopes": ["read"],
+        "types": ["at+jwt"],
+    }
+    validator = world.validator(**options)
+    before = {name: list(value) for name, value in options.items()}
+    judge.rejects(world.token(), Reason.CLAIM_MISSING, claim="acr", validator=validator)
+    assert options == before
+    for value in options.values():
+        value.clear()
+    judge.accepts(world.token(acr="1"), validator=validator)
+    judge.rejects(world.token(), Reason.CLAIM_MISSING, claim="acr", validator=validator)
+    judge.rejects(world.token(acr="1", aud="x"), Reason.AUD_MISMATCH, validator=validator)
+
+
+def test_options_may_be_any_iterable(world: Any, judge: Any) -> None:
+    judge.accepts(
+        world.token(acr="1"),
+        audience=iter(["x", "https://rs.example.com/"]),
+        algorithms=(name for name in ["ES256", "ES256"]),
+        required_claims={"acr": 1},
+        scopes={"read", "write"},
+        types=("at+jwt",),
+    )
+    judge.accepts(world.token(acr="1"), required_claims="acr", forbidden_claims="act", scopes="read write")
+
+
+def test_the_binding_is_looked_away_from_only_when_typed_out(world: Any) -> None:
+    assert world.validator().policy.binding == "if-present"
+    assert world.validator(binding=None).policy.binding == "if-present"
+    assert world.validator(binding="ignore").policy.binding == "ignore"
+
+
+def test_policy_is_frozen(world: Any) -> None:
+    policy = world.validator().policy
+    for field in dataclasses.fields(policy):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(policy, field.name, None)
+
+
+@pytest.mark.parametrize("name", ["token_bytes", "header_bytes", "json_depth"])
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "5", None, 2**31, HUGE])
+def test_limits_refused(name: str, value: Any) -> None:
+    with pytest.raises(keybound.PolicyError):
+        keybound.Limits(**{name: value})
+
+
+def test_limits() -> None:
+    assert keybound.Limits() == keybound.Limits(token_bytes=16_384, header_bytes=4_096, json_depth=32)
+    assert keybound.Limits(json_depth=256).json_depth == 256
+    with pytest.raises(keybound.PolicyError):
+        keybound.Limits(json_depth=257)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        keybound.Limits().token_bytes = 5  # type: ignore[misc]
