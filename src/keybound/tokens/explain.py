@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from keybound._hotpath import base64url, strict_json, token
 from keybound._hotpath.compact import split
-from keybound._hotpath.contract import DETAIL_SHIFT, Binding
+from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
 from keybound._hotpath.header import Header, parse_header
 from keybound.binding import proof_of
 from keybound.errors import BindingRejected, Reason
@@ -21,7 +21,7 @@ from keybound.policy import AccessTokenPolicy
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
 
-__all__ = ["Check", "Explanation", "explain"]
+__all__ = ["Check", "Explanation", "claim_checks", "explain"]
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -81,7 +81,7 @@ def explain(
     _add(checks, "key and signature", opened)
     payload = opened[1] if isinstance(opened, tuple) else _unverified_payload(parts)
     claims = _claims(checks, payload, rules.json_depth, verified=isinstance(opened, tuple))
-    checks += _claim_checks(policy, claims, now, proof)
+    checks += claim_checks(policy.claim_rules(), claims, now, proof)
     return Explanation(tuple(checks))
 
 
@@ -114,13 +114,13 @@ def _claims(
     return value if good else None
 
 
-def _claim_checks(
-    policy: AccessTokenPolicy, claims: dict[str, Any] | None, now: float, proof: bytes | None
+def claim_checks(
+    rules: ClaimRules, claims: dict[str, Any] | None, now: float, proof: bytes | None
 ) -> list[Check]:
+    """Every check of ``rules`` on a claims set, verified or not."""
     # The pure twin brings cryptography along, which nobody pays for at import time.
     from keybound._hotpath.pure.claims import CHECKS
 
-    rules = policy.claim_rules()
     checks = []
     for name, judge in CHECKS:
         if claims is None:
