@@ -1,0 +1,89 @@
+"""``keybound verify``: accept or reject one token, as a resource server would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.console import Console
+
+from keybound.cli.inputs import Command
+from keybound.cli.options import TOKEN_NOTE, Request, request_options
+from keybound.cli.output import json_option, members, show, show_facts, verdict
+from keybound.errors import Reason, TokenRejected
+from keybound.tokens.access_token import AccessToken
+
+__all__ = ["verify"]
+
+
+@click.command(cls=Command, help=f"Accept or reject a token and its certificate.\n\n{TOKEN_NOTE}")
+@json_option
+@request_options
+def verify(request: Request, as_json: bool) -> int:
+    try:
+        token = request.validator.validate(request.token, certificate=request.certificate)
+    except TokenRejected as rejected:
+        document = _rejected(rejected)
+        show(document, lambda screen: _show_rejected(screen, document), as_json=as_json)
+        return 1
+    now = request.clock()
+    show(_accepted(token), lambda screen: _show_accepted(screen, token, request, now), as_json=as_json)
+    return 0
+
+
+def _accepted(token: AccessToken) -> dict[str, Any]:
+    return _document(Reason.OK) | {
+        "accepted": True,
+        "status": 200,
+        "header": token.header,
+        "claims": token.claims,
+    }
+
+
+def _rejected(rejected: TokenRejected) -> dict[str, Any]:
+    return _document(rejected.reason) | {
+        "claim": rejected.claim,
+        "status": rejected.status,
+        "challenge": rejected.challenge(),
+    }
+
+
+def _document(reason: Reason) -> dict[str, Any]:
+    """The same keys for either verdict."""
+    return {
+        "accepted": False,
+        "reason": reason.code,
+        "number": int(reason),
+        "description": reason.description,
+        "claim": None,
+        "status": None,
+        "challenge": None,
+        "header": None,
+        "claims": None,
+    }
+
+
+def _show_accepted(screen: Console, token: AccessToken, request: Request, now: float) -> None:
+    screen.print(verdict(True, "ACCEPTED", _binding(token, request)))
+    screen.print(members("Header", token.header, now))
+    screen.print(members("Claims", token.claims, now))
+
+
+def _binding(token: AccessToken, request: Request) -> str:
+    if token.confirmation is None:
+        return "a bearer token: whoever holds it can use it"
+    if request.validator.policy.binding == "ignore":
+        return "a bound token whose binding was NOT checked"
+    return "bound to the presented certificate"
+
+
+def _show_rejected(screen: Console, document: dict[str, Any]) -> None:
+    screen.print(verdict(False, "REJECTED", document["reason"]))
+    about = f" ({document['claim']})" if document["claim"] else ""
+    rows = [
+        ("Why", f"{document['description']}{about}"),
+        ("Reason number", str(document["number"])),
+        ("HTTP status", str(document["status"])),
+        ("WWW-Authenticate", document["challenge"]),
+    ]
+    show_facts(screen, rows)
