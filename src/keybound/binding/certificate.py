@@ -49,6 +49,12 @@ class PresentedCertificate:
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a presented certificate is immutable")
 
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a presented certificate is immutable")
+
+    def __reduce__(self) -> tuple[type[PresentedCertificate], tuple[bytes]]:
+        return PresentedCertificate, (self.digest,)
+
     def __repr__(self) -> str:
         return f"<keybound.PresentedCertificate {self.thumbprint}>"
 

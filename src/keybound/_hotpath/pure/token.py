@@ -94,6 +94,9 @@ class VerifiedToken:
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a verified token is immutable")
 
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a verified token is immutable")
+
     def __reduce__(self) -> NoReturn:
         # Whoever unpickles would get a "verified" token that nobody verified.
         raise TypeError("a verified token cannot be pickled")
