@@ -8,7 +8,7 @@ from keybound._hotpath.contract import Algorithm, HeaderRules
 from keybound.errors import Reason
 from keybound.frozen import FrozenDict, freeze
 
-__all__ = ["REGISTERED", "Header", "check_fields", "parse_header"]
+__all__ = ["REGISTERED", "Header", "check_fields", "decode_header", "parse_header"]
 
 REGISTERED = frozenset({"alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit"})
 """Header parameter names of RFC 7515 section 4.1, which ``crit`` must not list (4.1.11)."""
@@ -44,17 +44,23 @@ def parse_header(
     :param base64url: the twin to decode with
     :param strict_json: the twin to parse with
     """
+    reason, fields = decode_header(rules, encoded, base64url, strict_json)
+    return check_fields(rules, fields, fields) if reason == Reason.OK else reason
+
+
+def decode_header(
+    rules: HeaderRules, encoded: bytes, base64url: _Base64url, strict_json: _StrictJSON
+) -> tuple[int, dict[str, Any]]:
+    """A reason, and the parameters of an encoded header if the reason is ``OK``."""
     if len(encoded) > rules.header_bytes:
-        return Reason.HEADER_TOO_LARGE
+        return Reason.HEADER_TOO_LARGE, {}
     text = base64url.decode(encoded)
     if text is None:
-        return Reason.BASE64URL_INVALID
+        return Reason.BASE64URL_INVALID, {}
     reason, fields = strict_json.loads(text, rules.json_depth)
     if reason != Reason.OK:
-        return reason
-    if type(fields) is not dict:
-        return Reason.HEADER_NOT_OBJECT
-    return check_fields(rules, fields, fields)
+        return reason, {}
+    return (Reason.OK, fields) if type(fields) is dict else (Reason.HEADER_NOT_OBJECT, {})
 
 
 def check_fields(rules: HeaderRules, fields: dict[str, Any], protected: dict[str, Any]) -> Header | int:

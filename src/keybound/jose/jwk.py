@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Union, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import orjson
 
@@ -14,19 +12,24 @@ from keybound._hotpath.contract import Algorithm, Family, Kind
 from keybound.errors import InvalidKey, Reason
 from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS, algorithms_for
+from keybound.jose.disguise import is_key_in_disguise
 from keybound.limits import MAX_JSON_DEPTH
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
-    PublicKey = Union[rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, ed448.Ed448PublicKey]
+    PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 
 __all__ = ["JWK", "parse_json_object"]
 
 _CURVES = {"P-256": Kind.P256, "P-384": Kind.P384, "P-521": Kind.P521, "secp256k1": Kind.SECP256K1}
 _CURVES_OF_OKP = {"Ed25519": Kind.ED25519, "Ed448": Kind.ED448}
-_TYPES = {Kind.SECRET: "oct", Kind.RSA: "RSA"} | dict.fromkeys(_CURVES.values(), "EC") | dict.fromkeys(_CURVES_OF_OKP.values(), "OKP")
+_TYPES = (
+    {Kind.SECRET: "oct", Kind.RSA: "RSA"}
+    | dict.fromkeys(_CURVES.values(), "EC")
+    | dict.fromkeys(_CURVES_OF_OKP.values(), "OKP")
+)
 _CURVE_NAMES = {kind: name for name, kind in (_CURVES | _CURVES_OF_OKP).items()}
 _MEMBERS = {"oct": ("k",), "RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
 # RFC 7518, 6.2.2 and 6.3.2; RFC 8037, 2: what a public key never has.
@@ -49,9 +52,15 @@ class JWK:
     kid: str | None
     alg: str | None
     bits: int
+    _handle: signature.VerifyKey
+    _kind: Kind
+    _mask: int
+    _material: tuple[bytes, ...]
 
     def __init__(self) -> None:
-        raise TypeError("a JWK is made by JWK.from_json(), .from_pem(), .from_der(), .from_key() or .from_secret()")
+        raise TypeError(
+            "a JWK is made by JWK.from_json(), .from_pem(), .from_der(), .from_key() or .from_secret()"
+        )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a JWK is immutable")
@@ -68,15 +77,14 @@ class JWK:
         """
         members = parse_json_object(jwk)
         kty = members.get("kty")
-        if kty not in _MEMBERS:
+        if not isinstance(kty, str) or kty not in _MEMBERS:
             raise InvalidKey("kty is not RSA, EC, OKP or oct")
         if kty != "oct" and any(name in members for name in _PRIVATE_MEMBERS):
             raise InvalidKey("this is a private key; only its public part belongs here")
         _check_purpose(members)
-        alg, kid = (_optional_text(members, name) for name in ("alg", "kid"))
         kind = _kind_of(kty, members)
         material = tuple(_binary(members, name) for name in _MEMBERS[kty])
-        return cls._make(kind, material, alg=alg, kid=kid)
+        return cls._make(kind, material, alg=members.get("alg"), kid=members.get("kid"))
 
     @classmethod
     def from_pem(cls, pem: str | bytes, *, kid: str | None = None, alg: str | None = None) -> JWK:
@@ -87,7 +95,7 @@ class JWK:
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-        data = pem.encode() if isinstance(pem, str) else bytes(pem)
+        data = _octets(pem)
         if b"PRIVATE KEY-----" in data:
             raise InvalidKey("this is a private key; only its public part belongs here")
         certificate = b"-----BEGIN CERTIFICATE-----" in data
@@ -104,7 +112,7 @@ class JWK:
 
         :raises InvalidKey: it is malformed, private or unsafe
         """
-        key = numbers.load_der(bytes(der))
+        key = numbers.load_der(_octets(der)) if isinstance(der, bytes) else None
         if key is None:
             raise InvalidKey("this is not the DER of a public key or certificate")
         return cls.from_key(key, kid=kid, alg=alg)
@@ -126,18 +134,20 @@ class JWK:
 
         :raises InvalidKey: it is shorter than the hash, or is a key of another type in disguise
         """
-        if not isinstance(secret, (str, bytes)):
-            raise InvalidKey("a secret is str or bytes")
-        data = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
-        return cls._make(Kind.SECRET, (data,), alg=alg, kid=kid)
+        return cls._make(Kind.SECRET, (_octets(secret),), alg=alg, kid=kid)
 
     @classmethod
     def _make(cls, kind: Kind, material: tuple[bytes, ...], *, alg: str | None, kid: str | None) -> JWK:
+        for label, text in (("alg", alg), ("kid", kid)):
+            if text is not None and not isinstance(text, str):
+                raise InvalidKey(f"{label} is not text")
         bits = _check_strength(kind, material)
         rows = _rows(kind, alg, bits)
         handle = signature.load_key(kind, material)
         if handle is None:
-            raise InvalidKey("the parameters are not a key: the point is not on the curve, or a number is out of range")
+            raise InvalidKey(
+                "the parameters are not a key: the point is not on the curve, or a number is out of range"
+            )
         self = object.__new__(cls)
         for name, value in (
             ("_handle", handle),
@@ -187,7 +197,7 @@ class JWK:
         """What RFC 7638 section 3.2 and RFC 8037 section 2 hash, and nothing else."""
         members = {"kty": self.kty} | ({"crv": self.curve} if self.curve else {})
         values = (base64url.encode(part) for part in self._material)
-        return members | dict(zip(_MEMBERS[self.kty], values))
+        return members | dict(zip(_MEMBERS[self.kty], values, strict=True))
 
 
 def parse_json_object(document: str | bytes | Mapping[str, Any]) -> dict[str, Any]:
@@ -197,16 +207,22 @@ def parse_json_object(document: str | bytes | Mapping[str, Any]) -> dict[str, An
     """
     if isinstance(document, Mapping):
         return dict(document)
-    if not isinstance(document, (str, bytes)):
-        raise InvalidKey("a JWK or JWK Set is str, bytes or a mapping")
-    try:
-        data = document.encode() if isinstance(document, str) else document
-    except UnicodeEncodeError:
-        raise InvalidKey("the JWK or JWK Set is not valid JSON") from None
-    reason, value = strict_json.loads(data, MAX_JSON_DEPTH)
+    reason, value = strict_json.loads(_octets(document), MAX_JSON_DEPTH)
     if reason != Reason.OK or type(value) is not dict:
         raise InvalidKey("the JWK or JWK Set is not a JSON object without repeated names")
     return value
+
+
+def _octets(value: object) -> bytes:
+    """Text or octets as ``bytes`` and no subclass, which is all that the hot path takes.
+
+    A lone surrogate becomes octets that are not UTF-8, for the parser to refuse.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if not isinstance(value, bytes):
+        raise InvalidKey("a key is given as str or bytes, a JWK also as a mapping")
+    return bytes(value)
 
 
 def _check_purpose(members: Mapping[str, Any]) -> None:
@@ -230,13 +246,6 @@ def _kind_of(kty: str, members: Mapping[str, Any]) -> Kind:
     if kind is None:
         raise InvalidKey("crv is not a curve that JWS has an algorithm for")
     return kind
-
-
-def _optional_text(members: Mapping[str, Any], name: str) -> str | None:
-    value = members.get(name)
-    if value is not None and not isinstance(value, str):
-        raise InvalidKey(f"{name} is not text")
-    return value
 
 
 def _binary(members: Mapping[str, Any], name: str) -> bytes:
@@ -264,28 +273,7 @@ def _rows(kind: Kind, alg: str | None, bits: int) -> tuple[Algorithm, ...]:
 def _check_strength(kind: Kind, material: tuple[bytes, ...]) -> int:
     """Size of the key in bits, once it is known to be safe to load."""
     if kind is Kind.SECRET:
-        _refuse_disguised_key(material[0])
+        if is_key_in_disguise(material[0]):
+            raise InvalidKey("the secret is a public key, certificate or JWK; everybody could sign with it")
         return len(material[0]) * 8
     return numbers.check(kind, material)
-
-
-def _refuse_disguised_key(secret: bytes) -> None:
-    """A public key taken for a secret lets everybody sign (CVE-2015-9235 and its many successors)."""
-    forms = [secret, secret.replace(b"\0", b"")]
-    # Base64 text of a key is a key as well; the standard decoder skips what does not belong.
-    for form in tuple(forms):
-        try:
-            forms.append(base64.b64decode(form.translate(bytes.maketrans(b"-_", b"+/")) + b"==", validate=False))
-        except (binascii.Error, ValueError):
-            pass
-    if any(_looks_like_key(form) for form in forms):
-        raise InvalidKey("the secret is a public key, certificate or JWK; HMAC with it would let everybody sign")
-
-
-def _looks_like_key(data: bytes) -> bool:
-    if b"-----BEGIN " in data or b"ssh-" in data[:64] or b"ecdsa-sha2-" in data[:64]:
-        return True
-    text = data.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    if text[:1] in (b"{", b"[") and (b'"kty"' in text or b'"keys"' in text):
-        return True
-    return text[:1] == b"0" and numbers.load_der(text) is not None

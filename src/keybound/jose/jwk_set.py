@@ -27,7 +27,7 @@ class JWKSet:
 
     def __init__(self, keys: Iterable[JWK]) -> None:
         """:raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside public keys"""
-        self.keys = tuple(keys)
+        self.keys = tuple(keys) if isinstance(keys, Iterable) else (keys,)
         self.skipped: Mapping[str, int] = MappingProxyType({})
         if not all(isinstance(key, JWK) for key in self.keys):
             raise InvalidKey("a JWKSet is made of JWK objects")
@@ -123,4 +123,4 @@ def _type_of(entry: object) -> object:
 
 
 def _is_private(entry: object) -> bool:
-    return _type_of(entry) in ("RSA", "EC", "OKP") and "d" in entry
+    return isinstance(entry, Mapping) and _type_of(entry) in ("RSA", "EC", "OKP") and "d" in entry

@@ -6,23 +6,22 @@ Nothing here looks at claims; for tokens use a validator.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import orjson
 
 from keybound._hotpath import base64url, strict_json, token
 from keybound._hotpath.compact import split
 from keybound._hotpath.contract import HeaderRules
-from keybound._hotpath.header import Header, check_fields
+from keybound._hotpath.header import Header, check_fields, decode_header
 from keybound.errors import PolicyError, Reason, rejection
 from keybound.frozen import FrozenDict
 from keybound.jose.algorithms import select
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 from keybound.limits import DEFAULT_LIMITS, MAX_SIGNATURES, Limits
-
-if TYPE_CHECKING:
-    Parts = tuple[Header, bytes, bytes]
 
 __all__ = ["VerifiedJWS", "verify", "verify_json"]
 
@@ -66,7 +65,7 @@ def verify(
     keybound.errors.HeaderRejected: The signature algorithm is not allowed [alg_not_allowed]
     """
     index = _key_set(keys)._index
-    compiled = _compiled(_names(algorithms), allow_unencoded_payload, limits)
+    compiled = _rules(algorithms, allow_unencoded_payload, limits)
     if detached_payload is None:
         opened = token.open_token(compiled, index, compact)
     else:
@@ -94,25 +93,25 @@ def verify_json(
     :raises PolicyError: ``keys`` or ``algorithms`` cannot be used
     """
     index = _key_set(keys)._index
-    rules = _compiled(_names(algorithms), allow_unencoded_payload, limits).rules
+    rules = _rules(algorithms, allow_unencoded_payload, limits).rules
     members = _document(document, limits)
     if "payload" in members and detached_payload is not None:
         raise rejection(Reason.PAYLOAD_NOT_DETACHED)
     if "payload" not in members and detached_payload is None:
         raise rejection(Reason.PAYLOAD_MISSING)
     detached = None if detached_payload is None else _payload_bytes(detached_payload, limits)
-    verdicts = []
-    parsed = [_parse_entry(rules, entry) for entry in _entries(members)]
-    # RFC 7797, 3: b64 must have one value for all signatures.
-    if len({parts[0].b64 for parts in parsed if isinstance(parts, tuple)}) > 1:
+    entries = [_Entry.read(rules, entry) for entry in _entries(members)]
+    # RFC 7797, 3: b64 must have one value for all signatures, also for those that will not verify.
+    if len({entry.protected.get("b64") is False for entry in entries}) > 1:
         raise rejection(Reason.SERIALIZATION_INVALID)
-    for parts in parsed:
-        if isinstance(parts, int):
-            verdicts.append(parts)
+    verdicts = []
+    for entry in entries:
+        header = entry.check(rules)
+        if isinstance(header, int):
+            verdicts.append(header)
             continue
-        header, protected, signature = parts
         content = _content(members.get("payload"), detached, header)
-        opened = token.open_parts(header, index, protected, content, signature)
+        opened = token.open_parts(header, index, entry.encoded, content, entry.signature)
         if isinstance(opened, tuple):
             return VerifiedJWS(opened[0].fields, opened[1])
         verdicts.append(opened)
@@ -138,6 +137,12 @@ def _names(algorithms: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def _rules(algorithms: Iterable[str], b64: bool, limits: Limits) -> token.CompiledHeader:
+    if not isinstance(limits, Limits):
+        raise PolicyError("limits must be a keybound.Limits")
+    return _compiled(_names(algorithms), bool(b64), limits)
+
+
 @lru_cache(maxsize=64)
 def _compiled(algorithms: tuple[str, ...], b64: bool, limits: Limits) -> token.CompiledHeader:
     rules = HeaderRules(
@@ -155,7 +160,7 @@ def _payload_bytes(payload: bytes, limits: Limits) -> bytes:
         raise PolicyError("a detached payload is bytes")
     if len(payload) > limits.token_bytes:
         raise rejection(Reason.TOKEN_TOO_LARGE)
-    return payload
+    return bytes(payload)
 
 
 def _open_detached(
@@ -182,16 +187,9 @@ def _content(attached: str | None, detached: bytes | None, header: Header) -> by
 
 
 def _document(document: object, limits: Limits) -> dict[str, Any]:
-    if isinstance(document, Mapping):
-        return dict(document)
-    if not isinstance(document, (str, bytes)):
-        raise rejection(Reason.TOKEN_MISSING if document is None else Reason.TOKEN_NOT_TEXT)
-    if len(document) > limits.token_bytes:
+    data = _serialized(document)
+    if len(data) > limits.token_bytes:
         raise rejection(Reason.TOKEN_TOO_LARGE)
-    try:
-        data = document.encode() if isinstance(document, str) else document
-    except UnicodeEncodeError:
-        raise rejection(Reason.JSON_INVALID) from None
     reason, value = strict_json.loads(data, limits.json_depth)
     if reason != _OK:
         raise rejection(reason)
@@ -200,16 +198,27 @@ def _document(document: object, limits: Limits) -> dict[str, Any]:
     return value
 
 
+def _serialized(document: object) -> bytes:
+    """The document as JSON text. A mapping becomes text too, so that every ceiling holds for it."""
+    if isinstance(document, Mapping):
+        try:
+            return orjson.dumps(dict(document))
+        except orjson.JSONEncodeError:
+            raise rejection(Reason.SERIALIZATION_INVALID) from None
+    if isinstance(document, str):
+        # A lone surrogate becomes octets that are not UTF-8, for the parser to refuse.
+        return document.encode("utf-8", "surrogatepass")
+    if not isinstance(document, bytes):
+        raise rejection(Reason.TOKEN_MISSING if document is None else Reason.TOKEN_NOT_TEXT)
+    return bytes(document)
+
+
 def _entries(members: dict[str, Any]) -> list[dict[str, Any]]:
     """The signatures of the document; flattened and general form exclude each other (RFC 7515, 7.2.2)."""
     payload = members.get("payload", "")
     flattened, listed = "signature" in members, members.get("signatures")
     if not isinstance(payload, str) or flattened == ("signatures" in members):
         raise rejection(Reason.SERIALIZATION_INVALID)
-    try:
-        payload.encode()
-    except UnicodeEncodeError:
-        raise rejection(Reason.SERIALIZATION_INVALID) from None
     if flattened:
         return [members]
     stray = "protected" in members or "header" in members
@@ -220,30 +229,36 @@ def _entries(members: dict[str, Any]) -> list[dict[str, Any]]:
     return listed
 
 
-def _parse_entry(rules: HeaderRules, entry: dict[str, Any]) -> Parts | int:
-    protected, signature = entry.get("protected", ""), entry.get("signature")
-    unprotected = entry.get("header", {})
-    well_typed = isinstance(protected, str) and isinstance(signature, str) and isinstance(unprotected, dict)
-    # RFC 7515, 7.2.1: an empty header is left out, never sent as an empty string or object.
-    if not well_typed or ("protected" in entry and not protected) or ("header" in entry and not unprotected):
-        return Reason.SERIALIZATION_INVALID
-    if not protected.isascii() or not signature.isascii():
-        return Reason.BASE64URL_INVALID
-    if len(protected) > rules.header_bytes:
-        return Reason.HEADER_TOO_LARGE
-    fields: dict[str, Any] = {}
-    if protected:
-        text = base64url.decode(protected)
-        if text is None:
-            return Reason.BASE64URL_INVALID
-        reason, fields = strict_json.loads(text, rules.json_depth)
+@dataclass(frozen=True)
+class _Entry:
+    """One signature of a JSON serialization (RFC 7515, 7.2.1), or the reason why it is none."""
+
+    reason: int = _OK
+    encoded: bytes = b""
+    signature: bytes = b""
+    protected: dict[str, Any] = field(default_factory=dict)
+    unprotected: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, rules: HeaderRules, entry: dict[str, Any]) -> _Entry:
+        protected, signature = entry.get("protected", ""), entry.get("signature")
+        unprotected = entry.get("header", {})
+        if not (isinstance(protected, str) and isinstance(signature, str) and isinstance(unprotected, dict)):
+            return cls(Reason.SERIALIZATION_INVALID)
+        # RFC 7515, 7.2.1: an empty header is left out, never sent as an empty string or object.
+        if ("protected" in entry and not protected) or ("header" in entry and not unprotected):
+            return cls(Reason.SERIALIZATION_INVALID)
+        if not protected.isascii() or not signature.isascii():
+            return cls(Reason.BASE64URL_INVALID)
+        encoded = protected.encode()
+        reason, fields = decode_header(rules, encoded, base64url, strict_json) if protected else (_OK, {})
         if reason != _OK:
-            return reason
-        if type(fields) is not dict:
-            return Reason.HEADER_NOT_OBJECT
-    if not fields.keys().isdisjoint(unprotected):
-        return Reason.HEADER_MEMBER_REPEATED
-    header = check_fields(rules, fields | unprotected, fields)
-    if isinstance(header, int):
-        return header
-    return header, protected.encode(), signature.encode()
+            return cls(reason)
+        if not fields.keys().isdisjoint(unprotected):
+            return cls(Reason.HEADER_MEMBER_REPEATED)
+        return cls(_OK, encoded, signature.encode(), fields, unprotected)
+
+    def check(self, rules: HeaderRules) -> Header | int:
+        if self.reason != _OK:
+            return self.reason
+        return check_fields(rules, self.protected | self.unprotected, self.protected)

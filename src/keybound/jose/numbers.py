@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from keybound._hotpath.contract import Kind
 from keybound.errors import InvalidKey
@@ -25,8 +25,19 @@ FIELD_BITS: Final = {
     Kind.ED448: 456,
 }
 
-_P: Final = 2**255 - 19
-_D: Final = -121665 * pow(121666, -1, _P) % _P
+
+class _Edwards(NamedTuple):
+    """The curve a x^2 + y^2 = 1 + d x^2 y^2 over the field of p elements (RFC 8032, 5.1 and 5.2)."""
+
+    p: int
+    a: int
+    d: int
+
+
+_EDWARDS: Final = {
+    Kind.ED25519: _Edwards(2**255 - 19, -1, -121665 * pow(121666, -1, 2**255 - 19)),
+    Kind.ED448: _Edwards(2**448 - 2**224 - 1, 1, -39081),
+}
 
 
 def check(kind: Kind, material: tuple[bytes, ...]) -> int:
@@ -42,8 +53,8 @@ def check(kind: Kind, material: tuple[bytes, ...]) -> int:
     # RFC 7518, 6.2.1.2 and RFC 8037, 2: full size, leading zeros included.
     if any(len(part) != size for part in material):
         raise InvalidKey("a coordinate does not have the size of its curve")
-    if kind is Kind.ED25519:
-        _check_ed25519(material[0])
+    if kind in _EDWARDS:
+        _check_edwards(_EDWARDS[kind], material[0])
     return FIELD_BITS[kind]
 
 
@@ -81,32 +92,31 @@ def _powers_of_65537() -> tuple[tuple[int, frozenset[int]], ...]:
     )
 
 
-def _check_ed25519(encoded: bytes) -> None:
-    """Refuse what RFC 8032 section 5.1.3 does not decode, and points of small order.
+def _check_edwards(curve: _Edwards, encoded: bytes) -> None:
+    """Refuse what RFC 8032 sections 5.1.3 and 5.2.3 do not decode, and points of small order.
 
     Under a key of small order (RFC 8032, 5.1.7 without the cofactor) signatures verify for
-    messages nobody signed. Libraries differ on both, so neither gets that far.
+    messages nobody signed. Libraries differ on all of this, so none of it gets that far.
     """
-    number = int.from_bytes(encoded, "little")
-    sign, y = number >> 255, number & (2**255 - 1)
-    if y >= _P:
-        raise InvalidKey("the Ed25519 public key is not canonical (RFC 8032, 5.1.3)")
-    u, v = (y * y - 1) % _P, (_D * y * y + 1) % _P
-    square = u * pow(v, -1, _P) % _P
-    if pow(square, (_P - 1) // 2, _P) not in (0, 1) or (square == 0 and sign):
-        raise InvalidKey("the Ed25519 public key is not a point of the curve (RFC 8032, 5.1.3)")
-    if _small_order(y, square):
-        raise InvalidKey("the Ed25519 public key is a point of small order")
+    p, a, d = curve
+    sign, y = divmod(int.from_bytes(encoded, "little"), 1 << (8 * len(encoded) - 1))
+    if y >= p:
+        raise InvalidKey("the public key is not canonical (RFC 8032, 5.1.3 and 5.2.3)")
+    x_squared = (1 - y * y) * pow(a - d * y * y, -1, p) % p
+    if pow(x_squared, (p - 1) // 2, p) not in (0, 1) or (x_squared == 0 and sign):
+        raise InvalidKey("the public key is not a point of its curve (RFC 8032, 5.1.3 and 5.2.3)")
+    if _has_small_order(curve, y, x_squared):
+        raise InvalidKey("the public key is a point of small order")
 
 
-def _small_order(y: int, x_squared: int) -> bool:
+def _has_small_order(curve: _Edwards, y: int, x_squared: int) -> bool:
     """Whether doubling the point three times gives the neutral element; in terms of y alone."""
+    p, a, d = curve
     for _ in range(3):
-        y_squared = y * y % _P
-        product = _D * x_squared * y_squared % _P
-        # RFC 8032, 5.1.4 in affine form for P + P: y3 = (y^2 + x^2) / (1 - d x^2 y^2).
-        y3 = (y_squared + x_squared) * pow(1 - product, -1, _P) % _P
-        y, x_squared = y3, (y3 * y3 - 1) * pow(_D * y3 * y3 + 1, -1, _P) % _P
+        y_squared = y * y
+        # The addition law of twisted Edwards curves for P + P: y3 = (y^2 - a x^2) / (1 - d x^2 y^2).
+        y = (y_squared - a * x_squared) * pow(1 - d * x_squared * y_squared, -1, p) % p
+        x_squared = (1 - y * y) * pow(a - d * y * y, -1, p) % p
     return y == 1
 
 

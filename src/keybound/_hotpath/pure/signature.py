@@ -96,7 +96,12 @@ def _load(kind: int, material: tuple[bytes, ...]) -> tuple[Any, int]:
     if kind in _CURVES:
         x, y = numbers
         curve = _CURVES[kind]
-        return ec.EllipticCurvePublicNumbers(x, y, curve).public_key(), 2 * ((curve.key_size + 7) // 8)
+        given = ec.EllipticCurvePublicNumbers(x, y, curve)
+        key = given.public_key()
+        # The library reduces coordinates above the field instead of refusing them (SEC 1, 3.2.2.1).
+        if key.public_numbers() != given:
+            raise ValueError("a coordinate is out of range")
+        return key, 2 * ((curve.key_size + 7) // 8)
     (point,) = material
     if kind == Kind.ED25519:
         return ed25519.Ed25519PublicKey.from_public_bytes(point), 64
