@@ -144,6 +144,10 @@ class Reason(enum.IntEnum):
     def __str__(self) -> str:
         return self.code
 
+    def __format__(self, spec: str) -> str:
+        # Without this a width would turn the code into the number from Python 3.11 on.
+        return format(self.code, spec)
+
 
 class KeyboundError(Exception):
     """Base of every exception that Keybound raises on purpose."""

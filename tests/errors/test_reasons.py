@@ -195,7 +195,8 @@ def test_ok_is_not_zero_and_numbers_and_names_are_unique() -> None:
 
 @pytest.mark.parametrize("reason", Reason, ids=str)
 def test_texts_of_a_reason(reason: Reason) -> None:
-    assert str(reason) == reason.code == reason.name.lower()
+    assert str(reason) == reason.code == reason.name.lower() == f"{reason}"
+    assert f"{reason:>40}" == reason.code.rjust(40)
     # RFC 6750, 3: error_description = %x20-21 / %x23-5B / %x5D-7E
     assert reason.description.isascii()
     assert reason.description.isprintable()
