@@ -118,7 +118,7 @@ def test_key_sizes_are_those_of_the_code():
 def test_reason_table_is_the_enum():
     reasons = [reason for reason in keybound.Reason if reason is not keybound.Reason.OK]
     expected = [
-        (str(reason), f"{reason:d}", str(error.status), type(error).__name__, reason.description)
+        (str(reason), str(int(reason)), str(error.status), type(error).__name__, reason.description)
         for reason in reasons
         for error in [rejection(reason)]
     ]
