@@ -117,7 +117,7 @@ class TestRSA:
     @pytest.mark.parametrize("factors", [8, 16], ids=["8192 bits", "16384 bits"])
     @pytest.mark.parametrize("alg", ["RS256", "PS384", "PS512"])
     def test_the_largest_keys_verify(self, alg, factors):
-        """Signed with many primes, since a key of two takes minutes to make; a verifier sees no difference."""
+        """Signed with many primes: a key of two takes minutes to make, and a verifier sees no difference."""
         key = ManyPrimeKey(primes(16)[:factors])
         verified = JWK.from_json(key.public_jwk())
         assert verified.bits > factors * 1024 - factors
