@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from keybound._hotpath.contract import Algorithm, HeaderRules
@@ -63,7 +64,7 @@ def decode_header(
     return (Reason.OK, fields) if type(fields) is dict else (Reason.HEADER_NOT_OBJECT, {})
 
 
-def check_fields(rules: HeaderRules, fields: dict[str, Any], protected: dict[str, Any]) -> Header | int:
+def check_fields(rules: HeaderRules, fields: dict[str, Any], protected: Mapping[str, Any]) -> Header | int:
     """Check header parameters: the rules apply to ``fields``, integrity demands to ``protected``.
 
     The two differ only in the JSON serializations with an unprotected header (RFC 7515, 7.2).
@@ -99,7 +100,7 @@ def _check_type(rules: HeaderRules, fields: dict[str, Any]) -> int:
     return 0 if media_type.removeprefix("application/") in rules.types else Reason.TYP_NOT_ALLOWED
 
 
-def _check_critical(rules: HeaderRules, fields: dict[str, Any], protected: dict[str, Any]) -> int:
+def _check_critical(rules: HeaderRules, fields: dict[str, Any], protected: Mapping[str, Any]) -> int:
     """``crit`` (RFC 7515, 4.1.11) and the one extension that may be understood, ``b64`` (RFC 7797)."""
     names = protected.get("crit", [])
     if "crit" in fields:

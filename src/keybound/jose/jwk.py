@@ -12,7 +12,6 @@ from keybound._hotpath.contract import Algorithm, Family, Kind
 from keybound.errors import InvalidKey, Reason
 from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS, algorithms_for
-from keybound.jose.disguise import is_key_in_disguise
 from keybound.limits import MAX_JSON_DEPTH
 
 if TYPE_CHECKING:
@@ -273,6 +272,9 @@ def _rows(kind: Kind, alg: str | None, bits: int) -> tuple[Algorithm, ...]:
 def _check_strength(kind: Kind, material: tuple[bytes, ...]) -> int:
     """Size of the key in bits, once it is known to be safe to load."""
     if kind is Kind.SECRET:
+        # Few resource servers hold secrets; the others need not pay for it at import time.
+        from keybound.jose.disguise import is_key_in_disguise
+
         if is_key_in_disguise(material[0]):
             raise InvalidKey("the secret is a public key, certificate or JWK; everybody could sign with it")
         return len(material[0]) * 8

@@ -6,9 +6,10 @@ Nothing here looks at claims; for tokens use a validator.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -229,15 +230,14 @@ def _entries(members: dict[str, Any]) -> list[dict[str, Any]]:
     return listed
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     """One signature of a JSON serialization (RFC 7515, 7.2.1), or the reason why it is none."""
 
-    reason: int = _OK
+    reason: int
     encoded: bytes = b""
     signature: bytes = b""
-    protected: dict[str, Any] = field(default_factory=dict)
-    unprotected: dict[str, Any] = field(default_factory=dict)
+    protected: Mapping[str, Any] = MappingProxyType({})
+    unprotected: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
     def read(cls, rules: HeaderRules, entry: dict[str, Any]) -> _Entry:
@@ -261,4 +261,4 @@ class _Entry:
     def check(self, rules: HeaderRules) -> Header | int:
         if self.reason != _OK:
             return self.reason
-        return check_fields(rules, self.protected | self.unprotected, self.protected)
+        return check_fields(rules, {**self.protected, **self.unprotected}, self.protected)
