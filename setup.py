@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "ext"), str(ROOT / "ext" / "crypto")]
 
 import awslc_source  # noqa: E402
+import s2n_bignum  # noqa: E402
 from build_flags import compile_arguments, link_arguments  # noqa: E402
 from generate_contract import write_contract  # noqa: E402
 
@@ -42,6 +43,8 @@ MODULES = {
     "token": ["ext/core/json_scan.c", "ext/core/base64url.c"],
 }
 WITH_CRYPTO = "signature"
+# Verification against tables of the key, where s2n-bignum has arithmetic for the machine.
+TABLES = [f"ext/crypto/{name}.c" for name in ("arithmetic", "curve", "edwards", "rsa_public", "table")]
 DIRECTIVES = {
     "language_level": "3",
     "binding": True,
@@ -117,9 +120,18 @@ class BuildNative(build_ext):
             if extension.name == f"{PACKAGE}.{WITH_CRYPTO}":
                 library = str(self.awslc / "lib" / "libcrypto.a")
                 extension.include_dirs.append(str(self.awslc / "include"))
+                self.add_tables(extension)
                 extension.extra_objects.append(library)
                 extension.depends.append(library)
         super().build_extensions()
+
+    def add_tables(self, extension: Extension) -> None:
+        assembler = s2n_bignum.sources(self.awslc)
+        if assembler:
+            self.compiler.src_extensions.append(".S")
+            extension.sources += [*TABLES, *assembler]
+            extension.define_macros.append(("KB_TABLES", "1"))
+            extension.include_dirs.append(str(s2n_bignum.imported(self.awslc) / "include"))
 
     def translate(self) -> None:
         """Cython to C, kept apart per switch and Python; coverage finds a ``.c`` only beside its ``.pyx``."""

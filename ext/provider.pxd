@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "provider.h" nogil:
@@ -27,6 +27,15 @@ cdef extern from "provider.h" nogil:
         const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
 
     size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t *out)
+
+    enum:
+        KB_TABLES_NOW, KB_TABLES_BYTES, KB_TABLES_BUILT, KB_TABLES_EVICTED, KB_TABLES_LIMIT
+
+    void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
+    uint64_t kb_tables_counter(int counter)
+    bint kb_tables_serve_rsa()
+    bint kb_tables_serve_ec(kb_curve curve)
+    bint kb_tables_serve_ed25519()
 
     const char *kb_provider_name()
     const char *kb_provider_cpu_feature(unsigned index)

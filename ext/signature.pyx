@@ -24,6 +24,11 @@ from provider cimport (
     KB_P384,
     KB_P521,
     KB_SECP256K1,
+    KB_TABLES_BUILT,
+    KB_TABLES_BYTES,
+    KB_TABLES_EVICTED,
+    KB_TABLES_LIMIT,
+    KB_TABLES_NOW,
     kb_curve,
     kb_key,
     kb_key_ec,
@@ -34,6 +39,11 @@ from provider cimport (
     kb_provider_cpu_feature,
     kb_provider_name,
     kb_sha2,
+    kb_tables_configure,
+    kb_tables_counter,
+    kb_tables_serve_ec,
+    kb_tables_serve_ed25519,
+    kb_tables_serve_rsa,
     kb_verify_ecdsa,
     kb_verify_ed25519,
     kb_verify_hmac,
@@ -41,7 +51,9 @@ from provider cimport (
     kb_verify_rsa_pss,
 )
 
-__all__ = ["VerifyKey", "cpu_features", "library", "load_key", "provider", "verify"]
+__all__ = [
+    "VerifyKey", "configure_tables", "cpu_features", "library", "load_key", "provider", "table_counters", "verify"
+]
 
 
 def library():
@@ -56,8 +68,29 @@ def cpu_features():
 
 
 def provider(int kind):
-    # AWS-LC has no Ed448.
-    return "cryptography" if kind == KIND_ED448 else "AWS-LC"
+    if kind == KIND_ED448:
+        # AWS-LC has no Ed448.
+        return "cryptography"
+    if kind == KIND_RSA:
+        return "AWS-LC, hot keys s2n-bignum" if kb_tables_serve_rsa() else "AWS-LC"
+    cdef int curve = _curve_of(kind)
+    if kind == KIND_ED25519 and kb_tables_serve_ed25519() or curve and kb_tables_serve_ec(<kb_curve>curve):
+        return "AWS-LC, hot keys tables over s2n-bignum"
+    return "AWS-LC"
+
+
+def configure_tables(limit_bytes, uses):
+    kb_tables_configure(limit_bytes, uses)
+
+
+def table_counters():
+    return {
+        "tables": kb_tables_counter(KB_TABLES_NOW),
+        "bytes": kb_tables_counter(KB_TABLES_BYTES),
+        "built": kb_tables_counter(KB_TABLES_BUILT),
+        "evicted": kb_tables_counter(KB_TABLES_EVICTED),
+        "limit_bytes": kb_tables_counter(KB_TABLES_LIMIT),
+    }
 
 
 @cython.final

@@ -14,11 +14,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef KB_TABLES
+#include "arithmetic.h"
+#include "curve.h"
+#include "edwards.h"
+#include "rsa_public.h"
+#include "table.h"
+#endif
+
 enum { HASHES = 3 };
 
 struct kb_key {
     enum { KEY_RSA, KEY_EC, KEY_ED25519, KEY_SECRET } type;
     size_t width; /* octets of a coordinate (EC) */
+#ifdef KB_TABLES
+    kb_slot slot;
+    size_t rsa_public_size; /* see kb_rsa_public_size */
+#endif
     union {
         RSA *rsa;
         EC_KEY *ec;
@@ -80,6 +92,9 @@ kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_le
     }
     BN_free(modulus);
     BN_free(exponent);
+#ifdef KB_TABLES
+    key->rsa_public_size = key->u.rsa ? kb_rsa_public_size(key->u.rsa) : 0;
+#endif
     return give(key, key->u.rsa != NULL);
 }
 
@@ -147,6 +162,9 @@ void kb_key_free(kb_key *key)
     if (!key) {
         return;
     }
+#ifdef KB_TABLES
+    kb_slot_close(&key->slot);
+#endif
     switch (key->type) {
     case KEY_RSA:
         RSA_free(key->u.rsa);
@@ -174,6 +192,188 @@ static int verdict(int good)
     return good == 1;
 }
 
+/* Each of the three answers 1 or 0 as the library would, or -1 where the library has to be asked:
+ * no table yet, none for this key, or a case that the table code leaves to it. */
+#ifdef KB_TABLES
+
+/* The slot counts uses; what a verification can tell of a key does not change by that. */
+static kb_slot *slot_of(const kb_key *key)
+{
+    return (kb_slot *)&key->slot;
+}
+
+static kb_table *build_ec(const void *context)
+{
+    const EC_KEY *ec = context;
+    kb_curve_point point;
+    const kb_curve_context *curve = kb_curve_context_of(EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)));
+    return curve && kb_curve_point_of(&point, curve, ec) ? kb_curve_build(&point) : NULL;
+}
+
+static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig)
+{
+    kb_table *table = kb_slot_use(slot_of(key), build_ec, key->u.ec);
+    if (!table) {
+        return -1;
+    }
+    int nid = EC_GROUP_get_curve_name(EC_KEY_get0_group(key->u.ec));
+    int good = kb_curve_verify(kb_curve_context_of(nid), table, digest, size, sig);
+    kb_table_release(table);
+    return good;
+}
+
+static kb_table *build_ed25519(const void *context)
+{
+    return kb_edwards_start() ? kb_edwards_build(context) : NULL;
+}
+
+static int ed25519_by_table(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig)
+{
+    kb_table *table = kb_slot_use(slot_of(key), build_ed25519, key->u.point);
+    if (!table) {
+        return -1;
+    }
+    int good = kb_edwards_verify(table, key->u.point, data, data_len, sig);
+    kb_table_release(table);
+    return good;
+}
+
+/* RFC 8017, 9.2, note 1: DigestInfo up to the digest itself. */
+static const uint8_t digest_info_256[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                          0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+static const uint8_t digest_info_384[] = {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                          0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30};
+static const uint8_t digest_info_512[] = {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                          0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40};
+enum { DIGEST_INFO = sizeof digest_info_256, MAX_MODULUS = 512 };
+
+/* The one encoded message there is for a digest (RFC 8017, 9.2), compared as a whole: nothing in
+ * it is parsed, so nothing can be parsed wrongly. */
+static int is_pkcs1_encoding(const uint8_t *message, size_t message_len, const uint8_t *digest, size_t size)
+{
+    const uint8_t *info = size == 32 ? digest_info_256 : size == 48 ? digest_info_384 : digest_info_512;
+    uint8_t expected[MAX_MODULUS];
+    size_t padding = message_len - DIGEST_INFO - size;
+    memset(expected, 0xff, padding);
+    expected[0] = 0x00;
+    expected[1] = 0x01;
+    expected[padding - 1] = 0x00;
+    memcpy(expected + padding, info, DIGEST_INFO);
+    memcpy(expected + padding + DIGEST_INFO, digest, size);
+    return memcmp(message, expected, message_len) == 0;
+}
+
+static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_t size, const EVP_MD *md,
+                        const uint8_t *sig)
+{
+    uint8_t message[MAX_MODULUS];
+    kb_table *table = key->rsa_public_size ? kb_slot_use(slot_of(key), kb_rsa_public_build, key->u.rsa) : NULL;
+    if (!table) {
+        return -1;
+    }
+    int good = kb_rsa_public(table, key->rsa_public_size, sig, message);
+    kb_table_release(table);
+    if (!good) {
+        return 0;
+    }
+    return pss ? verdict(RSA_verify_PKCS1_PSS_mgf1(key->u.rsa, digest, md, md, message, (int)size))
+               : is_pkcs1_encoding(message, key->rsa_public_size, digest, size);
+}
+
+void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
+{
+    kb_table_configure(limit_bytes, threshold);
+}
+
+uint64_t kb_tables_counter(enum kb_table_counter counter)
+{
+    kb_table_stats stats;
+    kb_table_get_stats(&stats);
+    switch (counter) {
+    case KB_TABLES_NOW:
+        return stats.tables;
+    case KB_TABLES_BYTES:
+        return stats.bytes;
+    case KB_TABLES_BUILT:
+        return stats.built;
+    case KB_TABLES_EVICTED:
+        return stats.evicted;
+    case KB_TABLES_LIMIT:
+        return stats.limit;
+    }
+    return 0;
+}
+
+static int tables_wanted(void)
+{
+    return kb_tables_counter(KB_TABLES_LIMIT) > 0;
+}
+
+int kb_tables_serve_rsa(void)
+{
+    return tables_wanted() && kb_has_fast_multiplier();
+}
+
+int kb_tables_serve_ec(kb_curve curve)
+{
+    return tables_wanted() && kb_arithmetic_of(nid_of_curve(curve)) != NULL;
+}
+
+int kb_tables_serve_ed25519(void)
+{
+    return tables_wanted();
+}
+
+#else
+
+static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig)
+{
+    (void)key, (void)digest, (void)size, (void)sig;
+    return -1;
+}
+
+static int ed25519_by_table(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig)
+{
+    (void)key, (void)data, (void)data_len, (void)sig;
+    return -1;
+}
+
+static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_t size, const EVP_MD *md,
+                        const uint8_t *sig)
+{
+    (void)key, (void)pss, (void)digest, (void)size, (void)md, (void)sig;
+    return -1;
+}
+
+void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
+{
+    (void)limit_bytes, (void)threshold;
+}
+
+uint64_t kb_tables_counter(enum kb_table_counter counter)
+{
+    (void)counter;
+    return 0;
+}
+
+int kb_tables_serve_rsa(void)
+{
+    return 0;
+}
+
+int kb_tables_serve_ec(kb_curve curve)
+{
+    (void)curve;
+    return 0;
+}
+
+int kb_tables_serve_ed25519(void)
+{
+    return 0;
+}
+
+#endif
+
 int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *tag,
                    size_t tag_len)
 {
@@ -197,8 +397,11 @@ int kb_verify_rsa_pkcs1(const kb_key *key, int bits, const uint8_t *data, size_t
 {
     uint8_t digest[KB_MAX_DIGEST];
     size_t size = kb_sha2(bits, data, data_len, digest);
-    return size && sig_len == RSA_size(key->u.rsa) &&
-           verdict(RSA_verify(nid_of(bits), digest, size, sig, sig_len, key->u.rsa));
+    if (!size || sig_len != RSA_size(key->u.rsa)) {
+        return 0;
+    }
+    int good = rsa_by_table(key, 0, digest, size, hash_of(bits), sig);
+    return good >= 0 ? good : verdict(RSA_verify(nid_of(bits), digest, size, sig, sig_len, key->u.rsa));
 }
 
 int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
@@ -207,9 +410,14 @@ int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t d
     uint8_t digest[KB_MAX_DIGEST];
     size_t size = kb_sha2(bits, data, data_len, digest);
     const EVP_MD *md = hash_of(bits);
+    if (!size || sig_len != RSA_size(key->u.rsa)) {
+        return 0;
+    }
     /* RFC 7518, 3.5: the salt is as long as the hash, and MGF1 uses the same hash. */
-    return size && sig_len == RSA_size(key->u.rsa) &&
-           verdict(RSA_verify_pss_mgf1(key->u.rsa, digest, size, md, md, (int)size, sig, sig_len));
+    int good = rsa_by_table(key, 1, digest, size, md, sig);
+    return good >= 0
+               ? good
+               : verdict(RSA_verify_pss_mgf1(key->u.rsa, digest, size, md, md, (int)size, sig, sig_len));
 }
 
 int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
@@ -221,7 +429,11 @@ int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t dat
     if (!size || sig_len != 2 * key->width) {
         return 0;
     }
-    int good = 0;
+    int good = ecdsa_by_table(key, digest, size, sig);
+    if (good >= 0) {
+        return good;
+    }
+    good = 0;
     ECDSA_SIG *pair = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(sig, key->width, NULL);
     BIGNUM *s = BN_bin2bn(sig + key->width, key->width, NULL);
@@ -238,8 +450,11 @@ int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t dat
 int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig,
                       size_t sig_len)
 {
-    return sig_len == ED25519_SIGNATURE_LEN &&
-           verdict(ED25519_verify(data, data_len, sig, key->u.point));
+    if (sig_len != ED25519_SIGNATURE_LEN) {
+        return 0;
+    }
+    int good = ed25519_by_table(key, data, data_len, sig);
+    return good >= 0 ? good : verdict(ED25519_verify(data, data_len, sig, key->u.point));
 }
 
 size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MAX_DIGEST])

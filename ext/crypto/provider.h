@@ -38,6 +38,19 @@ enum { KB_MAX_DIGEST = 64 };
 /* SHA-2 of data into out (bits / 8 octets). Returns the size of the digest, 0 for other `bits`. */
 size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MAX_DIGEST]);
 
+/* Keys that are used often get tables, see table.h. `limit_bytes` bounds all tables of the process
+ * together, 0 for none; `threshold` is the number of uses that earns a key its table. */
+void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold);
+
+enum kb_table_counter { KB_TABLES_NOW, KB_TABLES_BYTES, KB_TABLES_BUILT, KB_TABLES_EVICTED, KB_TABLES_LIMIT };
+
+uint64_t kb_tables_counter(enum kb_table_counter counter);
+
+/* 1 where verification with this kind of key can use tables on this machine. */
+int kb_tables_serve_rsa(void);
+int kb_tables_serve_ec(kb_curve curve);
+int kb_tables_serve_ed25519(void);
+
 const char *kb_provider_name(void);
 
 /* Features of this processor that the library has faster code for; NULL past the last one. */

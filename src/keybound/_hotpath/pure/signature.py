@@ -12,7 +12,16 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from keybound._hotpath.contract import Family, Kind
 
-__all__ = ["VerifyKey", "cpu_features", "library", "load_key", "provider", "verify"]
+__all__ = [
+    "VerifyKey",
+    "configure_tables",
+    "cpu_features",
+    "library",
+    "load_key",
+    "provider",
+    "table_counters",
+    "verify",
+]
 
 _HASHES: dict[int, hashes.HashAlgorithm] = {256: hashes.SHA256(), 384: hashes.SHA384(), 512: hashes.SHA512()}
 _CURVES: dict[int, ec.EllipticCurve] = {
@@ -45,6 +54,15 @@ def cpu_features() -> tuple[str, ...]:
 def provider(kind: int) -> str:
     """The library that verifies signatures of this kind of key."""
     return "hashlib" if kind == Kind.SECRET else "cryptography"
+
+
+def configure_tables(limit_bytes: int, uses: int) -> None:
+    """Bound the memory of key tables and set how many uses earn a key one; there are none here."""
+
+
+def table_counters() -> dict[str, int]:
+    """Counters of the key tables of this process; there are none here."""
+    return dict.fromkeys(("tables", "bytes", "built", "evicted", "limit_bytes"), 0)
 
 
 class VerifyKey:
