@@ -40,6 +40,7 @@ MODULES = {
     "signature": ["ext/crypto/awslc.c"],
     "strict_json": ["ext/core/json_scan.c"],
     "claims": ["ext/core/json_scan.c", "ext/core/base64url.c"],
+    "cache": [],
     "token": ["ext/core/json_scan.c", "ext/core/base64url.c"],
 }
 WITH_CRYPTO = "signature"

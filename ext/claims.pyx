@@ -172,25 +172,49 @@ def compile_rules(rules):
 
 
 def check(CompiledClaims rules not None, bytes payload not None, unsigned json_depth, double now, proof):
-    return check_raw(rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, proof)
+    cdef kb_lasting lasting
+    return check_raw(
+        rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, proof, &lasting)
 
 
 def thumbprint_verdict(str expected not None, proof):
     cdef bytes text = expected.encode("utf-8", "surrogatepass")
-    return _thumbprint(<const uint8_t *>PyBytes_AS_STRING(text), len(text), proof)
+    cdef kb_lasting lasting
+    return _thumbprint(<const uint8_t *>PyBytes_AS_STRING(text), len(text), proof, &lasting)
 
 
 cdef int check_raw(
-    CompiledClaims rules, const uint8_t *payload, size_t size, unsigned json_depth, double now, proof
+    CompiledClaims rules,
+    const uint8_t *payload,
+    size_t size,
+    unsigned json_depth,
+    double now,
+    proof,
+    kb_lasting *lasting,
 ) except -1:
+    """Check a claims set; of a good one, ``lasting`` holds what recheck_raw needs."""
     cdef kb_json_scan scan
     cdef int code = kb_json_scan_object(&scan, payload, size, json_depth)
     try:
         if code != KB_JSON_OK:
             return reason_of_scan(code)
-        return _check_members(rules, &scan, now, proof)
+        return _check_members(rules, &scan, now, proof, lasting)
     finally:
         kb_json_scan_free(&scan)
+
+
+cdef int recheck_raw(CompiledClaims rules, const kb_lasting *lasting, double now, proof) except -1:
+    """What changes from one presentation of a good token to the next: time and certificate."""
+    cdef int verdict
+    if (verdict := _judge_exp(rules, lasting, now)) != REASON_OK:
+        return verdict
+    if (verdict := _judge_nbf(rules, lasting, now)) != REASON_OK:
+        return verdict
+    if (verdict := _judge_iat(rules, lasting, now)) != REASON_OK:
+        return verdict
+    if (verdict := _judge_age(rules, lasting, now)) != REASON_OK:
+        return verdict
+    return _compare(lasting, proof) if lasting.bound else REASON_OK
 
 
 cdef struct Registered:
@@ -240,7 +264,9 @@ cdef bint _find_registered(const kb_json_scan *scan, Registered *found) except -
     return True
 
 
-cdef int _check_members(CompiledClaims rules, const kb_json_scan *scan, double now, proof) except -1:
+cdef int _check_members(
+    CompiledClaims rules, const kb_json_scan *scan, double now, proof, kb_lasting *lasting
+) except -1:
     cdef Registered found
     cdef int verdict
     found = Registered(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
@@ -249,7 +275,7 @@ cdef int _check_members(CompiledClaims rules, const kb_json_scan *scan, double n
         return verdict
     if (verdict := _audience(rules, found.aud)) != REASON_OK:
         return verdict
-    if (verdict := _times(rules, &found, now)) != REASON_OK:
+    if (verdict := _times(rules, &found, now, lasting)) != REASON_OK:
         return verdict
     if (verdict := _text(found.sub, rules.sub_required, REASON_SUB_MISSING, REASON_SUB_INVALID)) != REASON_OK:
         return verdict
@@ -263,7 +289,7 @@ cdef int _check_members(CompiledClaims rules, const kb_json_scan *scan, double n
     if (verdict := _own_claims(rules, scan)) != REASON_OK:
         return verdict
     # Last but one: a token that fails above would be bad for its rightful holder as well.
-    if (verdict := _confirmation(rules, found.cnf, proof)) != REASON_OK:
+    if (verdict := _confirmation(rules, found.cnf, proof, lasting)) != REASON_OK:
         return verdict
     # Last: 403 tells the caller that the token itself is good (RFC 6750, 3.1).
     return _required_scopes(rules, &found)
@@ -329,32 +355,47 @@ cdef bint _numeric_date(CompiledClaims rules, const kb_json_member *member, doub
     return 0 <= date[0] <= rules.max_date
 
 
-cdef int _times(CompiledClaims rules, const Registered *found, double now) except -1:
-    cdef double exp = 0, nbf = 0, iat = 0
-    if found.exp == NULL:
-        if rules.exp_required:
-            return REASON_EXP_MISSING
-    elif not _numeric_date(rules, found.exp, &exp):
+cdef int _times(CompiledClaims rules, const Registered *found, double now, kb_lasting *lasting) except -1:
+    cdef int verdict
+    lasting.has_exp, lasting.has_nbf, lasting.has_iat = found.exp != NULL, found.nbf != NULL, found.iat != NULL
+    if lasting.has_exp and not _numeric_date(rules, found.exp, &lasting.exp):
         return REASON_EXP_INVALID
-    # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
-    elif not now < exp + rules.leeway:
-        return REASON_TOKEN_EXPIRED
-    if found.nbf != NULL:
-        if not _numeric_date(rules, found.nbf, &nbf):
-            return REASON_NBF_INVALID
-        if not nbf <= now + rules.leeway:
-            return REASON_TOKEN_NOT_YET_VALID
-    if found.iat == NULL:
-        if rules.iat_required:
-            return REASON_IAT_MISSING
-    elif not _numeric_date(rules, found.iat, &iat):
+    if (verdict := _judge_exp(rules, lasting, now)) != REASON_OK:
+        return verdict
+    if lasting.has_nbf and not _numeric_date(rules, found.nbf, &lasting.nbf):
+        return REASON_NBF_INVALID
+    if (verdict := _judge_nbf(rules, lasting, now)) != REASON_OK:
+        return verdict
+    if lasting.has_iat and not _numeric_date(rules, found.iat, &lasting.iat):
         return REASON_IAT_INVALID
-    elif not iat <= now + rules.leeway:
-        return REASON_IAT_IN_FUTURE
+    if (verdict := _judge_iat(rules, lasting, now)) != REASON_OK:
+        return verdict
     # Whoever bounds a lifetime or an age also requires exp and iat, see ClaimRules.
-    if rules.has_max_lifetime and exp - iat > rules.max_lifetime:
+    if rules.has_max_lifetime and lasting.exp - lasting.iat > rules.max_lifetime:
         return REASON_LIFETIME_TOO_LONG
-    if rules.has_max_age and not now - iat <= rules.max_age + rules.leeway:
+    return _judge_age(rules, lasting, now)
+
+
+cdef int _judge_exp(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+    if not lasting.has_exp:
+        return REASON_EXP_MISSING if rules.exp_required else REASON_OK
+    return REASON_TOKEN_EXPIRED if now >= lasting.exp + rules.leeway else REASON_OK
+
+
+cdef int _judge_nbf(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+    if lasting.has_nbf and now + rules.leeway < lasting.nbf:
+        return REASON_TOKEN_NOT_YET_VALID
+    return REASON_OK
+
+
+cdef int _judge_iat(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+    if not lasting.has_iat:
+        return REASON_IAT_MISSING if rules.iat_required else REASON_OK
+    return REASON_IAT_IN_FUTURE if now + rules.leeway < lasting.iat else REASON_OK
+
+
+cdef int _judge_age(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+    if rules.has_max_age and now - lasting.iat > rules.max_age + rules.leeway:
         return REASON_TOKEN_TOO_OLD
     return REASON_OK
 
@@ -396,10 +437,13 @@ cdef int _own_claims(CompiledClaims rules, const kb_json_scan *scan) except -1:
     return REASON_OK
 
 
-cdef int _confirmation(CompiledClaims rules, const kb_json_member *cnf, proof) except -1:
+cdef int _confirmation(
+    CompiledClaims rules, const kb_json_member *cnf, proof, kb_lasting *lasting
+) except -1:
     """RFC 7800, 3.1 and RFC 8705, 3: a present cnf is checked or the token is rejected."""
     cdef kb_json_cursor cursor
     cdef kb_json_member method, another
+    lasting.bound = False
     if rules.binding == BINDING_IGNORE:
         return REASON_OK
     if cnf == NULL:
@@ -416,29 +460,33 @@ cdef int _confirmation(CompiledClaims rules, const kb_json_member *cnf, proof) e
     if method.type != KB_JSON_STRING:
         return REASON_CNF_THUMBPRINT_INVALID
     if not method.escaped:
-        return _thumbprint(method.value, method.value_len, proof)
-    return _escaped_thumbprint(&method, proof)
+        return _thumbprint(method.value, method.value_len, proof, lasting)
+    return _escaped_thumbprint(&method, proof, lasting)
 
 
-cdef int _escaped_thumbprint(const kb_json_member *member, proof) except -1:
+cdef int _escaped_thumbprint(const kb_json_member *member, proof, kb_lasting *lasting) except -1:
     cdef bytes text = member.value[:member.value_len]
     cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(text)
     # In place: text is ours alone, and never longer unescaped.
-    return _thumbprint(at, kb_json_unescape(at, len(text), at), proof)
+    return _thumbprint(at, kb_json_unescape(at, len(text), at), proof, lasting)
 
 
-cdef int _thumbprint(const uint8_t *text, size_t size, proof) except -1:
-    cdef uint8_t wanted[32]
+cdef int _thumbprint(const uint8_t *text, size_t size, proof, kb_lasting *lasting) except -1:
+    if size != 43:
+        return REASON_CNF_THUMBPRINT_INVALID
+    if kb_base64url_decode(text, 43, lasting.thumbprint) != 32:
+        return _malformed_thumbprint(text)
+    # Some proxies send the hash of zero bytes for "no certificate"; no token may be bound to that.
+    if memcmp(lasting.thumbprint, kb_digest_of_nothing, 32) == 0:
+        return REASON_CNF_THUMBPRINT_OF_NOTHING
+    lasting.bound = True
+    return _compare(lasting, proof)
+
+
+cdef int _compare(const kb_lasting *lasting, proof) except -1:
     cdef uint8_t hashed[64]
     cdef const uint8_t *presented
     cdef bytes proof_bytes
-    if size != 43:
-        return REASON_CNF_THUMBPRINT_INVALID
-    if kb_base64url_decode(text, 43, wanted) != 32:
-        return _malformed_thumbprint(text)
-    # Some proxies send the hash of zero bytes for "no certificate"; no token may be bound to that.
-    if memcmp(wanted, kb_digest_of_nothing, 32) == 0:
-        return REASON_CNF_THUMBPRINT_OF_NOTHING
     if proof is None:
         return REASON_CERTIFICATE_MISSING
     proof_bytes = proof
@@ -447,7 +495,7 @@ cdef int _thumbprint(const uint8_t *text, size_t size, proof) except -1:
         if not certificate_thumbprint_raw(presented, len(proof_bytes), hashed):
             return REASON_CERTIFICATE_INVALID
         presented = hashed
-    return REASON_OK if kb_equal_digests(presented, wanted) else REASON_CERTIFICATE_MISMATCH
+    return REASON_OK if kb_equal_digests(presented, lasting.thumbprint) else REASON_CERTIFICATE_MISMATCH
 
 
 cdef int _malformed_thumbprint(const uint8_t *text) except -1:

@@ -24,22 +24,58 @@ from contract cimport (
 )
 from core cimport kb_base64url_decode, kb_base64url_decoded_size
 
-from keybound._hotpath.native.claims cimport CompiledClaims, check_raw
+from keybound._hotpath.native.cache cimport Entry, TokenCache
+from keybound._hotpath.native.claims cimport CompiledClaims, check_raw, kb_lasting, recheck_raw
+from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
 
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.native import base64url, strict_json
+from keybound._hotpath.contract import (
+    ENTRY_BYTES,
+    PAYLOAD_FACTOR,
+    REMEMBERED_CERTIFICATE_BYTES,
+    REMEMBERED_CERTIFICATES,
+)
+from keybound.clock import system_clock
 from keybound.frozen import freeze
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
-__all__ = ["CompiledHeader", "CompiledPolicy", "KeyIndex", "VerifiedToken", "open_parts", "open_token", "validate"]
+__all__ = [
+    "CompiledHeader",
+    "CompiledPolicy",
+    "KeyIndex",
+    "Validator",
+    "VerifiedToken",
+    "open_parts",
+    "open_token",
+    "validate",
+]
 
 cdef enum:
     # The longest signature there is, RSA-16384, in octets.
     STACK_SIGNATURE = 2048
 
+cdef enum:
+    # The hundreds of ClaimRejected, see errors.py.
+    CLAIM_FAMILY = 5
+
 cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(object text)
+
+cdef extern from "time.h" nogil:
+    ctypedef long time_t
+    cdef struct timespec:
+        time_t tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec *value)
+    int CLOCK_REALTIME
+
+
+cdef double system_time() except? -1.0:
+    cdef timespec value
+    clock_gettime(CLOCK_REALTIME, &value)
+    return value.tv_sec + value.tv_nsec * 1e-9
 
 
 @cython.final
@@ -328,6 +364,11 @@ def open_parts(
 
 def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double now, proof):
     """Validate a token: one call from bytes to a verified token or a verdict."""
+    cdef kb_lasting lasting
+    return _validate(policy, keys, raw, now, proof, &lasting)
+
+
+cdef _validate(CompiledPolicy policy, KeyIndex keys, raw, double now, proof, kb_lasting *lasting):
     cdef VerifiedToken token
     cdef bytes payload
     cdef int verdict
@@ -342,9 +383,98 @@ def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double
         policy._header._json_depth,
         now,
         proof,
+        lasting,
     )
     if verdict != REASON_OK:
         return verdict
     token = policy._result_type.__new__(policy._result_type)
     token._header, token._payload = header, payload
     return token
+
+
+@cython.auto_pickle(False)
+cdef class Validator:
+    """The road with everything on it that stays the same from token to token."""
+
+    cdef CompiledPolicy _policy
+    cdef KeyIndex _keys
+    cdef TokenCache _cache
+    cdef object _source, _clock, _proof_of, _reject
+    cdef dict _thumbprints
+
+    def __init__(self, policy, *, source, static_keys, clock, proof_of, reject, cache):
+        self._policy = policy
+        self._source = source
+        self._keys = static_keys
+        self._clock = None if clock is system_clock else clock
+        self._proof_of = proof_of
+        self._reject = reject
+        self._cache = cache
+        self._thumbprints = {}
+
+    def __class_getitem__(cls, item):
+        return cls
+
+    def __reduce__(self):
+        raise TypeError("a validator cannot be pickled")
+
+    def validate(self, raw, *, certificate=None):
+        """Validate a token together with the client certificate it came with.
+
+        :param raw: the token
+        :param certificate: DER or PEM, an ``x509.Certificate``, a
+            :class:`~keybound.PresentedCertificate`, or an already verified SHA-256; ``None`` where
+            the client presented none
+        :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
+        :raises Unavailable: the key source cannot answer now
+        """
+        result = self._run(raw, certificate)
+        if isinstance(result, VerifiedToken):
+            return result
+        raise self._reject(result)
+
+    cdef _run(self, raw, certificate):
+        cdef KeyIndex keys = self._keys if self._keys is not None else self._source.snapshot()._index
+        cdef double now = system_time() if self._clock is None else self._clock()
+        proof = self._proof(certificate)
+        if self._cache is None or not (type(raw) is str or type(raw) is bytes):
+            return validate(self._policy, keys, raw, now, proof)
+        return self._with_cache(keys, raw, now, proof)
+
+    cdef _with_cache(self, KeyIndex keys, raw, double now, proof):
+        cdef Entry entry = self._cache.find(raw, keys)
+        cdef int verdict
+        if entry is not None:
+            verdict = recheck_raw(self._policy._claim_rules, &entry.lasting, now, proof)
+            if verdict == REASON_OK:
+                return entry.token
+            if verdict // 100 == CLAIM_FAMILY:
+                # Its time is over: a clock that steps back must not find it again.
+                self._cache.drop(raw)
+            return verdict
+        entry = Entry.__new__(Entry)
+        result = _validate(self._policy, keys, raw, now, proof, &entry.lasting)
+        if isinstance(result, VerifiedToken):
+            entry.token, entry.keys = result, keys
+            entry.cost = ENTRY_BYTES + len(raw) + PAYLOAD_FACTOR * len((<VerifiedToken>result)._payload)
+            self._cache.store(raw, entry)
+        return result
+
+    cdef _proof(self, certificate):
+        """What to compare a thumbprint with; see CompiledPolicy for its forms."""
+        cdef uint8_t hashed[64]
+        if certificate is None:
+            return None
+        if type(certificate) is not bytes or not 32 < len(<bytes>certificate) <= REMEMBERED_CERTIFICATE_BYTES:
+            return self._proof_of(certificate)
+        known = self._thumbprints.get(certificate)
+        if known is not None:
+            return known
+        if not certificate_thumbprint_raw(
+                <const uint8_t *>PyBytes_AS_STRING(certificate), len(<bytes>certificate), hashed):
+            return self._proof_of(certificate)
+        if len(self._thumbprints) >= REMEMBERED_CERTIFICATES:
+            self._thumbprints.clear()
+        known = (<char *>hashed)[:32]
+        self._thumbprints[certificate] = known
+        return known

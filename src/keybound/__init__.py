@@ -22,7 +22,7 @@ from keybound.errors import (
 from keybound.jose import jws
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
-from keybound.limits import Limits
+from keybound.limits import CacheSettings, Limits
 from keybound.tokens.access_token import AccessToken, AccessTokenValidator
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "AccessToken",
     "AccessTokenValidator",
     "BindingRejected",
+    "CacheSettings",
     "ClaimRejected",
     "HeaderRejected",
     "InsufficientScope",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keybound.errors import PolicyError
 
 __all__ = [
+    "DEFAULT_CACHE",
     "DEFAULT_LIMITS",
     "MAX_CANDIDATES",
     "MAX_JSON_DEPTH",
     "MAX_NUMERIC_DATE",
     "MAX_REMEMBERED_HEADERS",
     "MAX_SIGNATURES",
+    "CacheSettings",
     "Limits",
 ]
 
@@ -58,3 +62,34 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheSettings:
+    """Bounds of a validator's cache of verified tokens; each validator has a cache of its own.
+
+    :param entries: tokens kept at most
+    :param memory_bytes: memory of all entries together, by a generous estimate of each
+    :param lifetime: seconds after which a signature is verified again
+    :param monotonic: clock for ``lifetime``, in seconds; ``None`` for the system's, which no change
+        of the wall clock moves
+    :raises PolicyError: a bound is not a positive number
+    """
+
+    entries: int = 4096
+    memory_bytes: int = 16 * 1024 * 1024
+    lifetime: float = 60.0
+    monotonic: Callable[[], float] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("entries", "memory_bytes"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 2:
+                raise PolicyError(f"{name} of the cache must be a whole number of 2 or more")
+        if type(self.lifetime) not in (int, float) or not 0 < self.lifetime < math.inf:
+            raise PolicyError("lifetime of the cache must be a positive number of seconds")
+        if self.monotonic is not None and not callable(self.monotonic):
+            raise PolicyError("monotonic must be callable and return seconds")
+
+
+DEFAULT_CACHE = CacheSettings()

@@ -17,6 +17,18 @@ DETAIL_SHIFT = 16
 ``ClaimRules.required`` or ``ClaimRules.forbidden`` for the two reasons that speak of those."""
 
 
+REMEMBERED_CERTIFICATES = 1024
+"""Certificates whose thumbprint one validator remembers; larger ones than the next are not."""
+
+REMEMBERED_CERTIFICATE_BYTES = 4096
+
+ENTRY_BYTES = 768
+"""What a cached token occupies besides its text and its claims, estimated from above."""
+
+PAYLOAD_FACTOR = 6
+"""Bytes that parsed claims occupy for one byte of JSON, estimated from above."""
+
+
 class Kind(enum.IntEnum):
     """What a key is: its type and, where the type has curves, its curve (RFC 7518, 6; RFC 8037, 2)."""
 

@@ -130,7 +130,8 @@ def proof_of(certificate: Certificate | None) -> bytes | None:
     :param certificate: DER or PEM bytes, PEM text, a SHA-256 (see
         :meth:`PresentedCertificate.from_sha256`), an ``x509.Certificate``, a
         :class:`PresentedCertificate`, or ``None``
-    :raises BindingRejected: it is none of these
+    :returns: no bytes at all for anything else: whether a malformed certificate matters depends on
+        the token, and the hot path rejects a bound one
     """
     if certificate is None:
         return None
@@ -140,7 +141,10 @@ def proof_of(certificate: Certificate | None) -> bytes | None:
         and _DIGEST_BYTES < len(certificate) <= _MAX_CERTIFICATE_BYTES
     ):
         return certificate  # hashed by the hot path, and only if the token is bound
-    return presented(certificate).digest
+    try:
+        return presented(certificate).digest
+    except BindingRejected:
+        return b""
 
 
 def presented(certificate: Certificate) -> PresentedCertificate:

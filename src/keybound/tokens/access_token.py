@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from keybound._hotpath import cache as token_cache
 from keybound._hotpath import token as road
-from keybound._hotpath.contract import DETAIL_SHIFT
+from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
 from keybound._hotpath.scope import scope_tokens
 from keybound.binding import proof_of
 from keybound.clock import Clock, system_clock
-from keybound.errors import BindingRejected, PolicyError, Reason, TokenRejected, rejection
+from keybound.errors import PolicyError, Reason, TokenRejected, rejection
 from keybound.frozen import FrozenDict
+from keybound.jose.jwk_set import JWKSet
 from keybound.keys import KeySource, as_key_source
-from keybound.limits import DEFAULT_LIMITS, Limits
+from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, CacheSettings, Limits
 from keybound.policy import AccessTokenPolicy, BindingMode, Profile
 from keybound.profiles.oauth import OAUTH
 
@@ -72,7 +75,7 @@ class AccessToken(road.VerifiedToken):
         return f"<keybound.AccessToken {'bound' if 'cnf' in self.claims else 'bearer'}>"
 
 
-class AccessTokenValidator:
+class AccessTokenValidator(road.Validator[AccessToken]):
     """Validates JWT access tokens for one resource server. Make it once; use it from any thread.
 
     :param issuer: the issuer identifier, compared code point by code point (RFC 9068, 4)
@@ -92,6 +95,7 @@ class AccessTokenValidator:
         ``"ignore"`` accepts a stolen bound token from anybody
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :param cache: bounds of the cache of verified tokens, or ``None`` for no cache
     :raises PolicyError: the options are unsafe, contradictory or impossible
     """
 
@@ -114,6 +118,7 @@ class AccessTokenValidator:
         binding: BindingMode | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
+        cache: CacheSettings | None = DEFAULT_CACHE,
     ) -> None:
         self.policy = AccessTokenPolicy.create(
             issuer=issuer,
@@ -134,30 +139,20 @@ class AccessTokenValidator:
         if not callable(clock):
             raise PolicyError("clock must be callable and return seconds")
         self.keys = as_key_source(keys)
-        self._clock = clock
-        self._compiled = road.CompiledPolicy(
-            self.policy.header_rules(), self.policy.claim_rules(), AccessToken
+        self.clock = clock
+        if cache is not None and not isinstance(cache, CacheSettings):
+            raise PolicyError("cache must be a keybound.CacheSettings or None")
+        self._tokens = None if cache is None else token_cache.TokenCache(cache)
+        header_rules, claim_rules = self.policy.header_rules(), self.policy.claim_rules()
+        super().__init__(
+            road.CompiledPolicy(header_rules, claim_rules, AccessToken),
+            source=self.keys,
+            static_keys=self.keys._index if isinstance(self.keys, JWKSet) else None,
+            clock=clock,
+            proof_of=proof_of,
+            reject=partial(_rejection, claim_rules),
+            cache=self._tokens,
         )
-
-    def validate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
-        """Validate a token together with the client certificate it came with.
-
-        :param raw: the token
-        :param certificate: DER or PEM, an ``x509.Certificate``, a
-            :class:`~keybound.PresentedCertificate`, or an already verified SHA-256; ``None`` where
-            the client presented none
-        :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
-        :raises Unavailable: the key source cannot answer now
-        """
-        try:
-            proof = proof_of(certificate)
-        except BindingRejected:
-            # Whether a malformed certificate matters depends on the token: only a bound one needs it.
-            proof = b""
-        result = road.validate(self._compiled, self.keys.snapshot()._index, raw, self._clock(), proof)
-        if isinstance(result, int):
-            raise self._rejection(result)
-        return result  # type: ignore[return-value]  # CompiledPolicy makes the type it was given
 
     async def avalidate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
         """:meth:`validate` for use in an event loop; with keys at hand it never waits."""
@@ -171,16 +166,25 @@ class AccessTokenValidator:
         """
         from keybound.tokens.explain import explain
 
-        return explain(self.policy, self.keys.snapshot(), raw, self._clock(), certificate)
+        return explain(self.policy, self.keys.snapshot(), raw, self.clock(), certificate)
 
-    def _rejection(self, verdict: int) -> TokenRejected:
-        reason, position = Reason(verdict & _REASON_MASK), verdict >> DETAIL_SHIFT
-        claim = scope = None
-        rules = self.policy.claim_rules()
-        if reason is Reason.CLAIM_MISSING:
-            claim = rules.required[position]
-        elif reason is Reason.CLAIM_FORBIDDEN:
-            claim = rules.forbidden[position]
-        elif reason is Reason.SCOPE_INSUFFICIENT:
-            scope = " ".join(rules.scopes)
-        return rejection(reason, claim=claim, scope=scope)
+    def stats(self) -> dict[str, dict[str, int]]:
+        """Counters since this validator was made: of its ``cache``, empty if it has none."""
+        return {"cache": self._tokens.counters() if self._tokens is not None else {}}
+
+    def clear_cache(self) -> None:
+        """Forget every verified token; the next presentation of each is verified anew."""
+        if self._tokens is not None:
+            self._tokens.clear()
+
+
+def _rejection(rules: ClaimRules, verdict: int) -> TokenRejected:
+    reason, position = Reason(verdict & _REASON_MASK), verdict >> DETAIL_SHIFT
+    claim = scope = None
+    if reason is Reason.CLAIM_MISSING:
+        claim = rules.required[position]
+    elif reason is Reason.CLAIM_FORBIDDEN:
+        claim = rules.forbidden[position]
+    elif reason is Reason.SCOPE_INSUFFICIENT:
+        scope = " ".join(rules.scopes)
+    return rejection(reason, claim=claim, scope=scope)

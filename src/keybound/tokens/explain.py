@@ -14,7 +14,7 @@ from keybound._hotpath.compact import split
 from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
 from keybound._hotpath.header import Header, parse_header
 from keybound.binding import proof_of
-from keybound.errors import BindingRejected, Reason
+from keybound.errors import Reason
 from keybound.jose.jwk_set import JWKSet
 from keybound.policy import AccessTokenPolicy
 
@@ -61,10 +61,7 @@ def explain(
     policy: AccessTokenPolicy, keys: JWKSet, raw: object, now: float, certificate: Certificate | None
 ) -> Explanation:
     """Every check of ``policy`` on a token, one by one; see :class:`Explanation`."""
-    try:
-        proof = proof_of(certificate)
-    except BindingRejected:
-        proof = b""
+    proof = proof_of(certificate)
     rules = policy.header_rules()
     checks: list[Check] = []
     parts = split(rules, raw)

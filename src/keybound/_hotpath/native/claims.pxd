@@ -6,6 +6,18 @@ cdef struct kb_text:
     size_t size
 
 
+# What is checked again each time a token is presented.
+cdef struct kb_lasting:
+    double exp
+    double nbf
+    double iat
+    bint has_exp
+    bint has_nbf
+    bint has_iat
+    bint bound
+    uint8_t thumbprint[32]
+
+
 cdef class CompiledClaims:
     # The bytes objects that the pointers below point into.
     cdef list _owned
@@ -27,5 +39,13 @@ cdef class CompiledClaims:
 
 
 cdef int check_raw(
-    CompiledClaims rules, const uint8_t *payload, size_t size, unsigned json_depth, double now, proof
+    CompiledClaims rules,
+    const uint8_t *payload,
+    size_t size,
+    unsigned json_depth,
+    double now,
+    proof,
+    kb_lasting *lasting,
 ) except -1
+
+cdef int recheck_raw(CompiledClaims rules, const kb_lasting *lasting, double now, proof) except -1

@@ -1,9 +1,12 @@
-from collections.abc import Iterable
-from typing import final
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar, final
 
 from keybound._hotpath.contract import ClaimRules, HeaderRules
 from keybound._hotpath.header import Header
+from keybound._hotpath.native.cache import TokenCache
 from keybound._hotpath.native.signature import VerifyKey
+from keybound.binding.certificate import Certificate
+from keybound.clock import Clock
 from keybound.frozen import FrozenDict
 
 @final
@@ -38,3 +41,19 @@ def open_token(header: CompiledHeader, keys: KeyIndex, raw: object) -> tuple[Hea
 def validate(
     policy: CompiledPolicy, keys: KeyIndex, raw: object, now: float, proof: bytes | None
 ) -> VerifiedToken | int: ...
+
+Result = TypeVar("Result", bound=VerifiedToken)
+
+class Validator(Generic[Result]):
+    def __init__(
+        self,
+        policy: CompiledPolicy,
+        *,
+        source: Any,
+        static_keys: KeyIndex | None,
+        clock: Clock,
+        proof_of: Callable[[Any], bytes | None],
+        reject: Callable[[int], Exception],
+        cache: TokenCache | None,
+    ) -> None: ...
+    def validate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Result: ...

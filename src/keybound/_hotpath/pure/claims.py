@@ -227,6 +227,15 @@ def _required_scopes(rules: ClaimRules, claims: Claims, now: float, proof: bytes
     return OK if set(rules.scopes).issubset(scope_tokens(claims)) else Reason.SCOPE_INSUFFICIENT
 
 
+def recheck(rules: CompiledClaims, claims: Claims, now: float, proof: bytes | None) -> int:
+    """What changes from one presentation of a good token to the next: time and certificate."""
+    for judge in (_expiration, _not_before, _issued_at, _age, _confirmation):
+        verdict = judge(rules, claims, now, proof)
+        if verdict is not None and verdict != OK:
+            return verdict
+    return OK
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("issuer", _issuer),
     ("audience", _audience),

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NoReturn, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 import orjson
 
 from keybound._hotpath.compact import split
-from keybound._hotpath.contract import ClaimRules, HeaderRules
+from keybound._hotpath.contract import ENTRY_BYTES, PAYLOAD_FACTOR, ClaimRules, HeaderRules
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.pure import base64url, claims, signature, strict_json
+from keybound._hotpath.pure.cache import Entry, TokenCache
 from keybound._hotpath.pure.signature import VerifyKey
+from keybound.clock import Clock
 from keybound.errors import Reason
 from keybound.frozen import FrozenDict, freeze
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
+
+if TYPE_CHECKING:
+    from keybound.binding.certificate import Certificate
 
 __all__ = [
     "CompiledHeader",
     "CompiledPolicy",
     "KeyIndex",
+    "Validator",
     "VerifiedToken",
     "open_parts",
     "open_token",
@@ -27,6 +33,7 @@ __all__ = [
 ]
 
 OK = int(Reason.OK)
+_CLAIM_FAMILY = 5
 
 
 class KeyIndex:
@@ -199,3 +206,68 @@ def validate(
     object.__setattr__(token, "_payload", payload)
     object.__setattr__(token, "_claims", None)
     return cast(VerifiedToken, token)
+
+
+Result = TypeVar("Result", bound=VerifiedToken)
+
+
+class Validator(Generic[Result]):
+    """The road with everything on it that stays the same from token to token."""
+
+    def __init__(
+        self,
+        policy: CompiledPolicy,
+        *,
+        source: Any,
+        static_keys: KeyIndex | None,
+        clock: Clock,
+        proof_of: Callable[[Any], bytes | None],
+        reject: Callable[[int], Exception],
+        cache: TokenCache | None,
+    ) -> None:
+        self._policy = policy
+        self._source = source
+        self._keys = static_keys
+        self._clock = clock
+        self._proof_of = proof_of
+        self._reject = reject
+        self._cache = cache
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a validator cannot be pickled")
+
+    def validate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Result:
+        """Validate a token together with the client certificate it came with.
+
+        :param raw: the token
+        :param certificate: DER or PEM, an ``x509.Certificate``, a
+            :class:`~keybound.PresentedCertificate`, or an already verified SHA-256; ``None`` where
+            the client presented none
+        :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
+        :raises Unavailable: the key source cannot answer now
+        """
+        result = self._run(raw, certificate)
+        if isinstance(result, VerifiedToken):
+            return cast(Result, result)
+        raise self._reject(result)
+
+    def _run(self, raw: object, certificate: Any) -> VerifiedToken | int:
+        keys: KeyIndex = self._keys if self._keys is not None else self._source.snapshot()._index
+        now = self._clock()
+        proof = self._proof_of(certificate)
+        if self._cache is None or not (type(raw) is str or type(raw) is bytes):
+            return validate(self._policy, keys, raw, now, proof)
+        entry = self._cache.find(raw, keys)
+        if entry is not None:
+            verdict = claims.recheck(self._policy._claim_rules, entry.token.claims, now, proof)
+            if verdict == OK:
+                return cast(VerifiedToken, entry.token)
+            if verdict // 100 == _CLAIM_FAMILY:
+                # Its time is over: a clock that steps back must not find it again.
+                self._cache.drop(raw)
+            return verdict
+        result = validate(self._policy, keys, raw, now, proof)
+        if isinstance(result, VerifiedToken):
+            cost = ENTRY_BYTES + len(raw) + PAYLOAD_FACTOR * len(result._payload)
+            self._cache.store(raw, Entry(result, keys, cost))
+        return result

@@ -1,0 +1,9 @@
+from typing import final
+
+from keybound.limits import CacheSettings
+
+@final
+class TokenCache:
+    def __init__(self, settings: CacheSettings) -> None: ...
+    def clear(self) -> None: ...
+    def counters(self) -> dict[str, int]: ...
