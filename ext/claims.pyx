@@ -379,25 +379,26 @@ cdef int _times(CompiledClaims rules, const Registered *found, double now, kb_la
 cdef int _judge_exp(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
     if not lasting.has_exp:
         return REASON_EXP_MISSING if rules.exp_required else REASON_OK
-    return REASON_TOKEN_EXPIRED if now >= lasting.exp + rules.leeway else REASON_OK
+    # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
+    return REASON_OK if now < lasting.exp + rules.leeway else REASON_TOKEN_EXPIRED
 
 
 cdef int _judge_nbf(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
-    if lasting.has_nbf and now + rules.leeway < lasting.nbf:
-        return REASON_TOKEN_NOT_YET_VALID
-    return REASON_OK
+    if not lasting.has_nbf:
+        return REASON_OK
+    return REASON_OK if lasting.nbf <= now + rules.leeway else REASON_TOKEN_NOT_YET_VALID
 
 
 cdef int _judge_iat(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
     if not lasting.has_iat:
         return REASON_IAT_MISSING if rules.iat_required else REASON_OK
-    return REASON_IAT_IN_FUTURE if now + rules.leeway < lasting.iat else REASON_OK
+    return REASON_OK if lasting.iat <= now + rules.leeway else REASON_IAT_IN_FUTURE
 
 
 cdef int _judge_age(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
-    if rules.has_max_age and now - lasting.iat > rules.max_age + rules.leeway:
-        return REASON_TOKEN_TOO_OLD
-    return REASON_OK
+    if not rules.has_max_age:
+        return REASON_OK
+    return REASON_OK if now - lasting.iat <= rules.max_age + rules.leeway else REASON_TOKEN_TOO_OLD
 
 
 cdef int _text(const kb_json_member *member, bint required, int missing, int invalid) except -1:
