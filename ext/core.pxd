@@ -13,7 +13,8 @@ cdef extern from "core/json_scan.h" nogil:
     enum:
         KB_JSON_OK, KB_JSON_E_INVALID, KB_JSON_E_DUPLICATE, KB_JSON_E_DEEP, KB_JSON_E_NUMBER
         KB_JSON_E_NOT_OBJECT, KB_JSON_E_MEMORY
-        KB_JSON_STRING, KB_JSON_INTEGER, KB_JSON_NUMBER, KB_JSON_NULL, KB_JSON_OBJECT, KB_JSON_ARRAY
+        KB_JSON_STRING, KB_JSON_INTEGER, KB_JSON_NUMBER, KB_JSON_TRUE, KB_JSON_FALSE, KB_JSON_NULL
+        KB_JSON_OBJECT, KB_JSON_ARRAY
 
     ctypedef struct kb_json_member:
         const uint8_t *name

@@ -5,9 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH
 from libc.stdint cimport uint8_t
-from libc.string cimport memchr
-
-import orjson
+from libc.string cimport memchr, memcmp
 
 from contract cimport (
     REASON_BASE64URL_INVALID,
@@ -22,12 +20,21 @@ from contract cimport (
     REASON_TOKEN_NOT_TEXT,
     REASON_TOKEN_TOO_LARGE,
 )
-from core cimport kb_base64url_decode, kb_base64url_decoded_size
+from core cimport (
+    kb_base64url_decode,
+    kb_base64url_decoded_size,
+    kb_json_cursor,
+    kb_json_cursor_init,
+    kb_json_member,
+    kb_json_object_next,
+    kb_json_string_equals,
+)
 
 from keybound._hotpath.native.cache cimport Entry, TokenCache
 from keybound._hotpath.native.claims cimport CompiledClaims, check_raw, kb_lasting, recheck_raw
 from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
+from keybound._hotpath.native.strict_json cimport container_of, value_of
 
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.native import base64url, strict_json
@@ -38,7 +45,6 @@ from keybound._hotpath.contract import (
     REMEMBERED_CERTIFICATES,
 )
 from keybound.clock import system_clock
-from keybound.frozen import freeze
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
 __all__ = [
@@ -62,6 +68,9 @@ cdef enum:
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(object text)
+    ctypedef struct PyObject
+    ctypedef struct PyTypeObject:
+        object (*tp_new)(PyTypeObject *cls, object args, PyObject *options)
 
 cdef extern from "time.h" nogil:
     ctypedef long time_t
@@ -142,14 +151,56 @@ cdef class VerifiedToken:
         with cython.critical_section(self):
             claims = self._claims
         if claims is None:
-            claims = freeze(orjson.loads(self._payload))
+            claims = strict_json.load_frozen(self._payload)
             with cython.critical_section(self):
                 self._claims = claims
         return claims
 
+    def claim(self, str name not None, default=None):
+        """One claim, read-only, without making the others; ``default`` where there is none."""
+        cdef kb_json_cursor cursor
+        cdef kb_json_member member
+        # A lone surrogate names no claim, and must not fail here.
+        cdef bytes wanted = name.encode("utf-8", "surrogatepass")
+        cdef size_t size
+        cdef const uint8_t *text
+        if self._payload is None:
+            raise TypeError("a verified token comes from a validator")
+        text = container_of(self._payload, &size)
+        kb_json_cursor_init(&cursor, text, size)
+        while kb_json_object_next(&cursor, &member):
+            if kb_json_string_equals(
+                    member.name,
+                    member.name_len,
+                    member.name_escaped,
+                    <const uint8_t *>PyBytes_AS_STRING(wanted),
+                    PyBytes_GET_SIZE(wanted)):
+                return value_of(&member)
+        return default
+
     def __reduce__(self):
         # Whoever unpickles would get a "verified" token that nobody verified.
         raise TypeError("a verified token cannot be pickled")
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Remembered:
+    """A header that passed its rules, with the keys it chose in one key index; immutable."""
+
+    cdef bytes encoded
+    cdef object header
+    cdef KeyIndex keys
+    cdef tuple candidates
+    cdef int family, bits
+    cdef bint b64
+
+
+cdef Remembered _remembered(bytes encoded, header, KeyIndex keys, tuple candidates):
+    cdef Remembered known = Remembered.__new__(Remembered)
+    known.encoded, known.header, known.keys, known.candidates = encoded, header, keys, candidates
+    known.family, known.bits, known.b64 = header.algorithm.family, header.algorithm.bits, header.b64
+    return known
 
 
 @cython.final
@@ -159,6 +210,7 @@ cdef class CompiledHeader:
 
     cdef readonly object rules
     cdef dict _memo
+    cdef Remembered _last
     cdef Py_ssize_t _token_bytes
     cdef unsigned _json_depth
 
@@ -171,17 +223,44 @@ cdef class CompiledHeader:
     def __reduce__(self):
         raise TypeError("compiled rules cannot be pickled")
 
-    cpdef parse(self, bytes encoded):
+    def parse(self, bytes encoded not None):
         """See :func:`~keybound._hotpath.header.parse_header`."""
-        known = self._memo.get(encoded)
-        return parse_header(self.rules, encoded, base64url, strict_json) if known is None else known
+        cdef Remembered known = self._memo.get(encoded)
+        if known is not None:
+            return known.header
+        return parse_header(self.rules, encoded, base64url, strict_json)
 
-    cpdef remember(self, bytes encoded, header):
+    cdef choose(self, const uint8_t *at, size_t size, KeyIndex keys):
+        """What is known of an encoded header, or a reason; a header not seen before is not kept yet."""
+        cdef Remembered known
+        cdef bytes encoded
+        with cython.critical_section(self):
+            known = self._last
+        if known is not None and known.keys is keys and <size_t>PyBytes_GET_SIZE(known.encoded) == size:
+            if memcmp(PyBytes_AS_STRING(known.encoded), at, size) == 0:
+                return known
+        encoded = at[:size]
+        known = self._memo.get(encoded)
+        if known is not None and known.keys is keys:
+            with cython.critical_section(self):
+                self._last = known
+            return known
+        header = self.parse(encoded)
+        if type(header) is not Header:
+            return header
+        candidates = keys.candidates(header.kid, header.algorithm.index)
+        return _remembered(encoded, header, keys, candidates) if type(candidates) is tuple else candidates
+
+    cdef int keep(self, Remembered known) except -1:
         """Keep a header whose signature verified; what nobody signed cannot fill the memo."""
-        if encoded not in self._memo:
-            if len(self._memo) >= MAX_REMEMBERED_HEADERS:
-                self._memo.clear()
-            self._memo[encoded] = header
+        with cython.critical_section(self):
+            if self._last is known:
+                return 0
+            self._last = known
+        if len(self._memo) >= MAX_REMEMBERED_HEADERS:
+            self._memo.clear()
+        self._memo[known.encoded] = known
+        return 0
 
 
 @cython.final
@@ -264,16 +343,16 @@ cdef bytes _decode(const uint8_t *text, size_t size):
     return out
 
 
-cdef _open_parts(
-    KeyIndex keys,
-    header,
+cdef bytes _verify(
+    Remembered known,
     const uint8_t *data,
     size_t data_len,
     size_t payload_at,
     const uint8_t *encoded,
     size_t encoded_len,
+    int *verdict,
 ):
-    """The payload, decoded and verified, or a reason.
+    """The payload, decoded and verified; or ``None`` and the reason in ``verdict``.
 
     ``data`` is the signing input with the payload from ``payload_at`` on; ``encoded`` the signature.
     """
@@ -282,67 +361,59 @@ cdef _open_parts(
     cdef Py_ssize_t proof_len
     cdef size_t room = kb_base64url_decoded_size(encoded_len)
     cdef bytes payload
-    candidates = keys.candidates(header.kid, header.algorithm.index)
-    if type(candidates) is not tuple:
-        return candidates
     if room > STACK_SIGNATURE:
         proof = <uint8_t *>PyMem_Malloc(room)
         if proof == NULL:
             raise MemoryError
     try:
+        verdict[0] = REASON_BASE64URL_INVALID
         proof_len = kb_base64url_decode(encoded, encoded_len, proof)
-        if header.b64:
-            payload = _decode(data + payload_at, data_len - payload_at)
-        else:
-            payload = data[payload_at:data_len]
+        payload = _decode(data + payload_at, data_len - payload_at) if known.b64 else data[payload_at:data_len]
         if proof_len < 0 or payload is None:
-            return REASON_BASE64URL_INVALID
-        return _try(candidates, header.algorithm, data, data_len, proof, proof_len, payload)
+            return None
+        verdict[0] = _try(known, data, data_len, proof, proof_len)
+        return payload if verdict[0] == REASON_OK else None
     finally:
         if proof != stack:
             PyMem_Free(proof)
 
 
-cdef _try(
-    tuple candidates, row, const uint8_t *data, size_t data_len, const uint8_t *proof, size_t proof_len, bytes payload
-):
-    cdef VerifyKey key
-    cdef int family = row.family, bits = row.bits
-    for key in candidates:
-        if verify_raw(key, family, bits, data, data_len, proof, proof_len):
-            return payload
+cdef int _try(
+    Remembered known, const uint8_t *data, size_t data_len, const uint8_t *proof, size_t proof_len
+) except -1:
+    for key in known.candidates:
+        if verify_raw(<VerifyKey>key, known.family, known.bits, data, data_len, proof, proof_len):
+            return REASON_OK
     return REASON_SIGNATURE_INVALID
 
 
-cdef _open(CompiledHeader rules, KeyIndex keys, raw):
-    """``(header, payload)`` of a verified token, or a reason."""
+def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
+    """Verify a compact JWS and return its header and payload; a reason if it does not verify."""
     cdef Segments segments
-    cdef bytes encoded
-    cdef int verdict = _split(rules, raw, &segments)
+    cdef bytes payload
+    cdef int verdict = _split(header, raw, &segments)
     if verdict != REASON_OK:
         return verdict
-    encoded = segments.at[:segments.first_dot]
-    header = rules.parse(encoded)
-    if type(header) is not Header:
-        return header
-    opened = _open_parts(
-        keys,
-        header,
+    known = header.choose(segments.at, segments.first_dot, keys)
+    if type(known) is not Remembered:
+        return known
+    payload = _verify_segments(known, &segments, &verdict)
+    if payload is None:
+        return verdict
+    header.keep(known)
+    return (<Remembered>known).header, payload
+
+
+cdef bytes _verify_segments(Remembered known, const Segments *segments, int *verdict):
+    return _verify(
+        known,
         segments.at,
         segments.second_dot,
         segments.first_dot + 1,
         segments.at + segments.second_dot + 1,
         segments.size - segments.second_dot - 1,
+        verdict,
     )
-    if type(opened) is not bytes:
-        return opened
-    rules.remember(encoded, header)
-    return header, opened
-
-
-def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
-    """Verify a compact JWS and return its header and payload; a reason if it does not verify."""
-    return _open(header, keys, raw)
 
 
 def open_parts(
@@ -350,16 +421,21 @@ def open_parts(
 ):
     """Verify the parts of a JWS whose header has passed its rules (RFC 7515, 5.2)."""
     cdef bytes data = protected + b"." + payload
-    opened = _open_parts(
-        keys,
-        header,
+    cdef bytes opened
+    cdef int verdict
+    candidates = keys.candidates(header.kid, header.algorithm.index)
+    if type(candidates) is not tuple:
+        return candidates
+    opened = _verify(
+        _remembered(protected, header, keys, candidates),
         <const uint8_t *>PyBytes_AS_STRING(data),
         PyBytes_GET_SIZE(data),
         PyBytes_GET_SIZE(protected) + 1,
         <const uint8_t *>PyBytes_AS_STRING(encoded_signature),
         PyBytes_GET_SIZE(encoded_signature),
+        &verdict,
     )
-    return (header, opened) if type(opened) is bytes else opened
+    return verdict if opened is None else (header, opened)
 
 
 def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double now, proof):
@@ -369,13 +445,18 @@ def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double
 
 
 cdef _validate(CompiledPolicy policy, KeyIndex keys, raw, double now, proof, kb_lasting *lasting):
-    cdef VerifiedToken token
+    cdef Segments segments
     cdef bytes payload
-    cdef int verdict
-    opened = _open(policy._header, keys, raw)
-    if type(opened) is not tuple:
-        return opened
-    header, payload = opened
+    cdef int verdict = _split(policy._header, raw, &segments)
+    if verdict != REASON_OK:
+        return verdict
+    known = policy._header.choose(segments.at, segments.first_dot, keys)
+    if type(known) is not Remembered:
+        return known
+    payload = _verify_segments(known, &segments, &verdict)
+    if payload is None:
+        return verdict
+    policy._header.keep(known)
     verdict = check_raw(
         policy._claim_rules,
         <const uint8_t *>PyBytes_AS_STRING(payload),
@@ -385,10 +466,14 @@ cdef _validate(CompiledPolicy policy, KeyIndex keys, raw, double now, proof, kb_
         proof,
         lasting,
     )
-    if verdict != REASON_OK:
-        return verdict
-    token = policy._result_type.__new__(policy._result_type)
-    token._header, token._payload = header, payload
+    return verdict if verdict != REASON_OK else _token_of(policy, known, payload)
+
+
+cdef VerifiedToken _token_of(CompiledPolicy policy, Remembered known, bytes payload):
+    # What type.__new__ would do, without looking it up for each token.
+    cdef PyTypeObject *kind = <PyTypeObject *>policy._result_type
+    cdef VerifiedToken token = kind.tp_new(kind, (), NULL)
+    token._header, token._payload = known.header, payload
     return token
 
 

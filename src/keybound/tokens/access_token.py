@@ -38,41 +38,41 @@ class AccessToken(road.VerifiedToken):
     @property
     def issuer(self) -> str:
         """``iss``"""
-        return str(self.claims["iss"])
+        return str(self.claim("iss"))
 
     @property
     def subject(self) -> str | None:
         """``sub``, or ``None`` if the token has none and the policy did not ask for it."""
-        return self.claims.get("sub")
+        return self.claim("sub")
 
     @property
     def audience(self) -> tuple[str, ...]:
         """``aud``, always as a tuple."""
-        value = self.claims["aud"]
+        value = self.claim("aud")
         return (value,) if isinstance(value, str) else tuple(value)
 
     @property
     def client_id(self) -> str | None:
         """``client_id`` (RFC 9068, 2.2), or ``None``."""
-        return self.claims.get("client_id")
+        return self.claim("client_id")
 
     @property
     def scopes(self) -> frozenset[str]:
         """Tokens of ``scope`` and ``scp``."""
-        return frozenset(scope_tokens(self.claims))
+        return frozenset(scope_tokens(self.claim("scope", ""), self.claim("scp", "")))
 
     @property
     def confirmation(self) -> FrozenDict | None:
         """``cnf`` (RFC 7800, 3.1), or ``None`` for a bearer token."""
-        return self.claims.get("cnf")
+        return self.claim("cnf")
 
     @property
     def expires_at(self) -> float | None:
         """``exp``, seconds since 1970-01-01T00:00:00Z."""
-        return self.claims.get("exp")
+        return self.claim("exp")
 
     def __repr__(self) -> str:
-        return f"<keybound.AccessToken {'bound' if 'cnf' in self.claims else 'bearer'}>"
+        return f"<keybound.AccessToken {'bearer' if self.confirmation is None else 'bound'}>"
 
 
 class AccessTokenValidator(road.Validator[AccessToken]):

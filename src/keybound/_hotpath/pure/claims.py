@@ -224,7 +224,8 @@ def _confirmation(rules: ClaimRules, claims: Claims, now: float, proof: bytes | 
 def _required_scopes(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
     if not rules.scopes:
         return None
-    return OK if set(rules.scopes).issubset(scope_tokens(claims)) else Reason.SCOPE_INSUFFICIENT
+    granted = scope_tokens(claims.get("scope", ""), claims.get("scp", ""))
+    return OK if set(rules.scopes).issubset(granted) else Reason.SCOPE_INSUFFICIENT
 
 
 def recheck(rules: CompiledClaims, claims: Claims, now: float, proof: bytes | None) -> int:

@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 
 from keybound.errors import Reason
+from keybound.frozen import freeze
 from keybound.limits import MAX_JSON_DEPTH
 
-__all__ = ["loads"]
+__all__ = ["load_frozen", "loads"]
 
 OK = int(Reason.OK)
 
@@ -26,6 +27,11 @@ _OUT_OF_RANGE_EXPONENT = 308
 _SUSPICIOUS = 9e307
 # Far above any length of a text; a longer exponent need not be read.
 _EXPONENT_DIGITS = 15
+
+
+def load_frozen(data: bytes) -> Any:
+    """The value of an object or array that :func:`loads` has accepted, read-only."""
+    return freeze(orjson.loads(data))
 
 
 def loads(data: bytes, max_depth: int) -> tuple[int, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
-import orjson
-
 from keybound._hotpath.compact import split
 from keybound._hotpath.contract import ENTRY_BYTES, PAYLOAD_FACTOR, ClaimRules, HeaderRules
 from keybound._hotpath.header import Header, parse_header
@@ -15,7 +13,7 @@ from keybound._hotpath.pure.cache import Entry, TokenCache
 from keybound._hotpath.pure.signature import VerifyKey
 from keybound.clock import Clock
 from keybound.errors import Reason
-from keybound.frozen import FrozenDict, freeze
+from keybound.frozen import FrozenDict
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
 if TYPE_CHECKING:
@@ -95,8 +93,12 @@ class VerifiedToken:
     def claims(self) -> FrozenDict:
         """The claims set, read-only."""
         if self._claims is None:
-            object.__setattr__(self, "_claims", freeze(orjson.loads(self._payload)))
+            object.__setattr__(self, "_claims", strict_json.load_frozen(self._payload))
         return cast(FrozenDict, self._claims)
+
+    def claim(self, name: str, default: Any = None) -> Any:
+        """One claim, read-only, without making the others; ``default`` where there is none."""
+        return self.claims.get(name, default)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a verified token is immutable")
@@ -123,7 +125,7 @@ class CompiledHeader:
         known = self._memo.get(encoded)
         return parse_header(self.rules, encoded, base64url, strict_json) if known is None else known
 
-    def remember(self, encoded: bytes, header: Header) -> None:
+    def _keep(self, encoded: bytes, header: Header) -> None:
         """Keep a header whose signature verified; what nobody signed cannot fill the memo."""
         if encoded not in self._memo:
             if len(self._memo) >= MAX_REMEMBERED_HEADERS:
@@ -157,7 +159,7 @@ def open_token(header: CompiledHeader, keys: KeyIndex, raw: object) -> tuple[Hea
         return parsed
     opened = open_parts(parsed, keys, *parts)
     if not isinstance(opened, int):
-        header.remember(parts[0], parsed)
+        header._keep(parts[0], parsed)
     return opened
 
 
