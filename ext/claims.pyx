@@ -4,7 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy, memset, memset
 
 from contract cimport (
     BINDING_IGNORE,
@@ -173,14 +173,26 @@ def compile_rules(rules):
 
 def check(CompiledClaims rules not None, bytes payload not None, unsigned json_depth, double now, proof):
     cdef kb_lasting lasting
+    cdef kb_proof given = proof_of(proof)
     return check_raw(
-        rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, proof, &lasting)
+        rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, &given, &lasting)
 
 
 def thumbprint_verdict(str expected not None, proof):
     cdef bytes text = expected.encode("utf-8", "surrogatepass")
     cdef kb_lasting lasting
-    return _thumbprint(<const uint8_t *>PyBytes_AS_STRING(text), len(text), proof, &lasting)
+    cdef kb_proof given = proof_of(proof)
+    return _thumbprint(<const uint8_t *>PyBytes_AS_STRING(text), len(text), &given, &lasting)
+
+
+cdef kb_proof proof_of(bytes proof) except *:
+    """A proof as C sees it; ``proof`` has to outlive it."""
+    cdef kb_proof given
+    given.at = NULL
+    if proof is not None:
+        given.at = <const uint8_t *>PyBytes_AS_STRING(proof)
+    given.size = 0 if proof is None else len(proof)
+    return given
 
 
 cdef int check_raw(
@@ -189,9 +201,9 @@ cdef int check_raw(
     size_t size,
     unsigned json_depth,
     double now,
-    proof,
+    const kb_proof *proof,
     kb_lasting *lasting,
-) except -1:
+) except -1 nogil:
     """Check a claims set; of a good one, ``lasting`` holds what recheck_raw needs."""
     cdef kb_json_scan scan
     cdef int code = kb_json_scan_object(&scan, payload, size, json_depth)
@@ -203,7 +215,7 @@ cdef int check_raw(
         kb_json_scan_free(&scan)
 
 
-cdef int recheck_raw(CompiledClaims rules, const kb_lasting *lasting, double now, proof) except -1:
+cdef int recheck_raw(CompiledClaims rules, const kb_lasting *lasting, double now, const kb_proof *proof) except -1 nogil:
     """What changes from one presentation of a good token to the next: time and certificate."""
     cdef int verdict
     if (verdict := _judge_exp(rules, lasting, now)) != REASON_OK:
@@ -231,7 +243,7 @@ cdef struct Registered:
     const kb_json_member *client_id
 
 
-cdef bint _find_registered(const kb_json_scan *scan, Registered *found) except -1:
+cdef bint _find_registered(const kb_json_scan *scan, Registered *found) except -1 nogil:
     """One walk over the members; a scan has refused names that come twice."""
     cdef const kb_json_member *member
     cdef const char *name
@@ -265,8 +277,8 @@ cdef bint _find_registered(const kb_json_scan *scan, Registered *found) except -
 
 
 cdef int _check_members(
-    CompiledClaims rules, const kb_json_scan *scan, double now, proof, kb_lasting *lasting
-) except -1:
+    CompiledClaims rules, const kb_json_scan *scan, double now, const kb_proof *proof, kb_lasting *lasting
+) except -1 nogil:
     cdef Registered found
     cdef int verdict
     found = Registered(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
@@ -295,18 +307,18 @@ cdef int _check_members(
     return _required_scopes(rules, &found)
 
 
-cdef bint _equals(const kb_json_member *member, const kb_text *wanted) except -1:
+cdef bint _equals(const kb_json_member *member, const kb_text *wanted) except -1 nogil:
     return kb_json_string_equals(member.value, member.value_len, member.escaped, wanted.at, wanted.size)
 
 
-cdef bint _is_one_of(const kb_json_member *member, const kb_text *wanted, Py_ssize_t count) except -1:
+cdef bint _is_one_of(const kb_json_member *member, const kb_text *wanted, Py_ssize_t count) except -1 nogil:
     for i in range(count):
         if _equals(member, &wanted[i]):
             return True
     return False
 
 
-cdef int _issuer(CompiledClaims rules, const kb_json_member *iss) except -1:
+cdef int _issuer(CompiledClaims rules, const kb_json_member *iss) except -1 nogil:
     if iss == NULL:
         return REASON_ISS_MISSING if rules.has_issuer else REASON_OK
     if iss.type != KB_JSON_STRING:
@@ -316,7 +328,7 @@ cdef int _issuer(CompiledClaims rules, const kb_json_member *iss) except -1:
     return REASON_OK
 
 
-cdef int _audience(CompiledClaims rules, const kb_json_member *aud) except -1:
+cdef int _audience(CompiledClaims rules, const kb_json_member *aud) except -1 nogil:
     # RFC 7519, 2 (StringOrURI): compared as case-sensitive strings, without any transformation.
     cdef kb_json_cursor cursor
     cdef kb_json_member member
@@ -340,7 +352,7 @@ cdef int _audience(CompiledClaims rules, const kb_json_member *aud) except -1:
     return REASON_OK if matches else REASON_AUD_MISMATCH
 
 
-cdef bint _numeric_date(CompiledClaims rules, const kb_json_member *member, double *date) except -1:
+cdef bint _numeric_date(CompiledClaims rules, const kb_json_member *member, double *date) except -1 nogil:
     """False if the value is not a sane NumericDate (RFC 7519, 2)."""
     cdef int64_t whole
     if member.type == KB_JSON_INTEGER:
@@ -348,14 +360,15 @@ cdef bint _numeric_date(CompiledClaims rules, const kb_json_member *member, doub
             return False
         date[0] = <double>whole
     elif member.type == KB_JSON_NUMBER:
-        # The scan has refused what would overflow.
-        date[0] = PyOS_string_to_double(PyBytes_AS_STRING(member.value[:member.value_len]), NULL, None)
+        with gil:
+            # The scan has refused what would overflow.
+            date[0] = PyOS_string_to_double(PyBytes_AS_STRING(member.value[:member.value_len]), NULL, None)
     else:
         return False
     return 0 <= date[0] <= rules.max_date
 
 
-cdef int _times(CompiledClaims rules, const Registered *found, double now, kb_lasting *lasting) except -1:
+cdef int _times(CompiledClaims rules, const Registered *found, double now, kb_lasting *lasting) except -1 nogil:
     cdef int verdict
     lasting.has_exp, lasting.has_nbf, lasting.has_iat = found.exp != NULL, found.nbf != NULL, found.iat != NULL
     if lasting.has_exp and not _numeric_date(rules, found.exp, &lasting.exp):
@@ -376,38 +389,38 @@ cdef int _times(CompiledClaims rules, const Registered *found, double now, kb_la
     return _judge_age(rules, lasting, now)
 
 
-cdef int _judge_exp(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+cdef int _judge_exp(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_exp:
         return REASON_EXP_MISSING if rules.exp_required else REASON_OK
     # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
     return REASON_OK if now < lasting.exp + rules.leeway else REASON_TOKEN_EXPIRED
 
 
-cdef int _judge_nbf(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+cdef int _judge_nbf(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_nbf:
         return REASON_OK
     return REASON_OK if lasting.nbf <= now + rules.leeway else REASON_TOKEN_NOT_YET_VALID
 
 
-cdef int _judge_iat(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+cdef int _judge_iat(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_iat:
         return REASON_IAT_MISSING if rules.iat_required else REASON_OK
     return REASON_OK if lasting.iat <= now + rules.leeway else REASON_IAT_IN_FUTURE
 
 
-cdef int _judge_age(CompiledClaims rules, const kb_lasting *lasting, double now) except -1:
+cdef int _judge_age(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not rules.has_max_age:
         return REASON_OK
     return REASON_OK if now - lasting.iat <= rules.max_age + rules.leeway else REASON_TOKEN_TOO_OLD
 
 
-cdef int _text(const kb_json_member *member, bint required, int missing, int invalid) except -1:
+cdef int _text(const kb_json_member *member, bint required, int missing, int invalid) except -1 nogil:
     if member == NULL:
         return missing if required else REASON_OK
     return REASON_OK if member.type == KB_JSON_STRING and member.value_len else invalid
 
 
-cdef int _scope(const Registered *found) except -1:
+cdef int _scope(const Registered *found) except -1 nogil:
     cdef kb_json_cursor cursor
     cdef kb_json_member member
     if found.scope != NULL and found.scope.type != KB_JSON_STRING:
@@ -423,7 +436,7 @@ cdef int _scope(const Registered *found) except -1:
     return REASON_OK
 
 
-cdef int _own_claims(CompiledClaims rules, const kb_json_scan *scan) except -1:
+cdef int _own_claims(CompiledClaims rules, const kb_json_scan *scan) except -1 nogil:
     cdef const kb_json_member *member
     cdef const kb_text *name
     for i in range(rules.required_count):
@@ -439,8 +452,8 @@ cdef int _own_claims(CompiledClaims rules, const kb_json_scan *scan) except -1:
 
 
 cdef int _confirmation(
-    CompiledClaims rules, const kb_json_member *cnf, proof, kb_lasting *lasting
-) except -1:
+    CompiledClaims rules, const kb_json_member *cnf, const kb_proof *proof, kb_lasting *lasting
+) except -1 nogil:
     """RFC 7800, 3.1 and RFC 8705, 3: a present cnf is checked or the token is rejected."""
     cdef kb_json_cursor cursor
     cdef kb_json_member method, another
@@ -465,14 +478,17 @@ cdef int _confirmation(
     return _escaped_thumbprint(&method, proof, lasting)
 
 
-cdef int _escaped_thumbprint(const kb_json_member *member, proof, kb_lasting *lasting) except -1:
-    cdef bytes text = member.value[:member.value_len]
-    cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(text)
-    # In place: text is ours alone, and never longer unescaped.
-    return _thumbprint(at, kb_json_unescape(at, len(text), at), proof, lasting)
+cdef int _escaped_thumbprint(
+    const kb_json_member *member, const kb_proof *proof, kb_lasting *lasting
+) except -1 nogil:
+    # An escape takes at least two bytes for one, \uXXXX six: what is longer cannot shrink to 43.
+    cdef uint8_t text[6 * 43]
+    if member.value_len > sizeof(text):
+        return REASON_CNF_THUMBPRINT_INVALID
+    return _thumbprint(text, kb_json_unescape(member.value, member.value_len, text), proof, lasting)
 
 
-cdef int _thumbprint(const uint8_t *text, size_t size, proof, kb_lasting *lasting) except -1:
+cdef int _thumbprint(const uint8_t *text, size_t size, const kb_proof *proof, kb_lasting *lasting) except -1 nogil:
     if size != 43:
         return REASON_CNF_THUMBPRINT_INVALID
     if kb_base64url_decode(text, 43, lasting.thumbprint) != 32:
@@ -484,35 +500,32 @@ cdef int _thumbprint(const uint8_t *text, size_t size, proof, kb_lasting *lastin
     return _compare(lasting, proof)
 
 
-cdef int _compare(const kb_lasting *lasting, proof) except -1:
+cdef int _compare(const kb_lasting *lasting, const kb_proof *proof) except -1 nogil:
     cdef uint8_t hashed[64]
-    cdef const uint8_t *presented
-    cdef bytes proof_bytes
-    if proof is None:
+    cdef const uint8_t *presented = proof.at
+    if presented == NULL:
         return REASON_CERTIFICATE_MISSING
-    proof_bytes = proof
-    presented = <const uint8_t *>PyBytes_AS_STRING(proof_bytes)
-    if len(proof_bytes) != 32:
-        if not certificate_thumbprint_raw(presented, len(proof_bytes), hashed):
+    if proof.size != 32:
+        if not certificate_thumbprint_raw(presented, proof.size, hashed):
             return REASON_CERTIFICATE_INVALID
         presented = hashed
     return REASON_OK if kb_equal_digests(presented, lasting.thumbprint) else REASON_CERTIFICATE_MISMATCH
 
 
-cdef int _malformed_thumbprint(const uint8_t *text) except -1:
+cdef int _malformed_thumbprint(const uint8_t *text) except -1 nogil:
     """43 characters carry 258 bits: only the last one can break the canonical form (RFC 4648, 3.5)."""
     cdef uint8_t lenient[43]
     cdef uint8_t last[4]
     cdef uint8_t out[32]
     memcpy(lenient, text, 43)
-    memcpy(last, <const char *>b"AAA", 3)
+    memset(last, c"A", 3)
     last[3], lenient[42] = text[42], c"A"
     if kb_base64url_decode(lenient, 43, out) == 32 and kb_base64url_decode(last, 4, out) == 3:
         return REASON_CNF_THUMBPRINT_NOT_CANONICAL
     return REASON_CNF_THUMBPRINT_INVALID
 
 
-cdef int _required_scopes(CompiledClaims rules, const Registered *found) except -1:
+cdef int _required_scopes(CompiledClaims rules, const Registered *found) except -1 nogil:
     cdef kb_text *wanted
     for i in range(rules.scope_count):
         wanted = &rules.scopes[i]
@@ -521,7 +534,7 @@ cdef int _required_scopes(CompiledClaims rules, const Registered *found) except 
     return REASON_OK
 
 
-cdef bint _lists_scope(const kb_json_member *scp, const kb_text *wanted) except -1:
+cdef bint _lists_scope(const kb_json_member *scp, const kb_text *wanted) except -1 nogil:
     cdef kb_json_cursor cursor
     cdef kb_json_member member
     if scp == NULL or scp.type != KB_JSON_ARRAY:
@@ -533,13 +546,25 @@ cdef bint _lists_scope(const kb_json_member *scp, const kb_text *wanted) except 
     return False
 
 
-cdef bint _names_scope(const kb_json_member *scope, const kb_text *wanted) except -1:
+cdef bint _names_scope(const kb_json_member *scope, const kb_text *wanted) except -1 nogil:
     """Whether ``wanted`` is one of the space-delimited tokens of a string (RFC 6749, 3.3)."""
-    cdef bytes text
+    cdef const uint8_t *at
+    cdef const uint8_t *end
+    cdef const uint8_t *space
     if scope == NULL:
         return False
-    text = scope.value[:scope.value_len]
     if scope.escaped:
-        size = kb_json_unescape(scope.value, scope.value_len, <uint8_t *>PyBytes_AS_STRING(text))
-        text = text[:size]
-    return (<const char *>wanted.at)[:wanted.size] in text.split(b" ")
+        with gil:
+            text = scope.value[:scope.value_len]
+            size = kb_json_unescape(scope.value, scope.value_len, <uint8_t *>PyBytes_AS_STRING(text))
+            return (<const char *>wanted.at)[:wanted.size] in text[:size].split(b" ")
+    at, end = scope.value, scope.value + scope.value_len
+    while True:
+        space = <const uint8_t *>memchr(at, c" ", end - at)
+        if space == NULL:
+            space = end
+        if <size_t>(space - at) == wanted.size and memcmp(at, wanted.at, wanted.size) == 0:
+            return True
+        if space == end:
+            return False
+        at = space + 1

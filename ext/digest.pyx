@@ -23,14 +23,14 @@ def certificate_thumbprint(bytes der not None):
     return (<char *>out)[:32]
 
 
-cdef bint certificate_thumbprint_raw(const uint8_t *der, size_t size, uint8_t *out) except -1:
+cdef bint certificate_thumbprint_raw(const uint8_t *der, size_t size, uint8_t *out) except -1 nogil:
     """32 bytes into ``out``, which holds 64; false if ``der`` is not exactly one DER SEQUENCE."""
     if not _one_sequence(der, size):
         return False
     return sha2_raw(256, der, size, out) == 32
 
 
-cdef bint _one_sequence(const uint8_t *der, size_t size) except -1:
+cdef bint _one_sequence(const uint8_t *der, size_t size) except -1 nogil:
     cdef size_t count, length = 0, i
     if size < 2 or der[0] != 0x30:
         return False

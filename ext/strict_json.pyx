@@ -155,7 +155,7 @@ cdef _name(const kb_json_member *member):
     return PyUnicode_DecodeUTF8(name, member.name_len, NULL)
 
 
-cdef int reason_of_scan(int code) except -1:
+cdef int reason_of_scan(int code) except -1 nogil:
     if code == KB_JSON_OK:
         return REASON_OK
     if code == KB_JSON_E_DUPLICATE:
@@ -167,7 +167,9 @@ cdef int reason_of_scan(int code) except -1:
     if code == KB_JSON_E_NOT_OBJECT:
         return REASON_PAYLOAD_NOT_OBJECT
     if code == KB_JSON_E_MEMORY:
-        raise MemoryError
+        with gil:
+            raise MemoryError
     if code == KB_JSON_E_INVALID:
         return REASON_JSON_INVALID
-    raise SystemError("unknown result of the JSON scan")
+    with gil:
+        raise SystemError("unknown result of the JSON scan")

@@ -31,7 +31,14 @@ from core cimport (
 )
 
 from keybound._hotpath.native.cache cimport Entry, TokenCache
-from keybound._hotpath.native.claims cimport CompiledClaims, check_raw, kb_lasting, recheck_raw
+from keybound._hotpath.native.claims cimport (
+    CompiledClaims,
+    check_raw,
+    kb_lasting,
+    kb_proof,
+    proof_of,
+    recheck_raw,
+)
 from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
 from keybound._hotpath.native.strict_json cimport container_of, value_of
@@ -441,10 +448,13 @@ def open_parts(
 def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double now, proof):
     """Validate a token: one call from bytes to a verified token or a verdict."""
     cdef kb_lasting lasting
-    return _validate(policy, keys, raw, now, proof, &lasting)
+    cdef kb_proof given = proof_of(proof)
+    return _validate(policy, keys, raw, now, &given, &lasting)
 
 
-cdef _validate(CompiledPolicy policy, KeyIndex keys, raw, double now, proof, kb_lasting *lasting):
+cdef _validate(
+    CompiledPolicy policy, KeyIndex keys, raw, double now, const kb_proof *proof, kb_lasting *lasting
+):
     cdef Segments segments
     cdef bytes payload
     cdef int verdict = _split(policy._header, raw, &segments)
@@ -521,12 +531,14 @@ cdef class Validator:
     cdef _run(self, raw, certificate):
         cdef KeyIndex keys = self._keys if self._keys is not None else self._source.snapshot()._index
         cdef double now = system_time() if self._clock is None else self._clock()
-        proof = self._proof(certificate)
+        cdef bytes presented = self._proof(certificate)
+        cdef kb_proof proof = proof_of(presented)
+        cdef kb_lasting lasting
         if self._cache is None or not (type(raw) is str or type(raw) is bytes):
-            return validate(self._policy, keys, raw, now, proof)
-        return self._with_cache(keys, raw, now, proof)
+            return _validate(self._policy, keys, raw, now, &proof, &lasting)
+        return self._with_cache(keys, raw, now, &proof)
 
-    cdef _with_cache(self, KeyIndex keys, raw, double now, proof):
+    cdef _with_cache(self, KeyIndex keys, raw, double now, const kb_proof *proof):
         cdef Entry entry = self._cache.find(raw, keys)
         cdef int verdict
         if entry is not None:

@@ -18,6 +18,12 @@ cdef struct kb_lasting:
     uint8_t thumbprint[32]
 
 
+# What was presented: a certificate in DER or its SHA-256 (32 octets); NULL for nothing.
+cdef struct kb_proof:
+    const uint8_t *at
+    size_t size
+
+
 cdef class CompiledClaims:
     # The bytes objects that the pointers below point into.
     cdef list _owned
@@ -44,8 +50,12 @@ cdef int check_raw(
     size_t size,
     unsigned json_depth,
     double now,
-    proof,
+    const kb_proof *proof,
     kb_lasting *lasting,
-) except -1
+) except -1 nogil
 
-cdef int recheck_raw(CompiledClaims rules, const kb_lasting *lasting, double now, proof) except -1
+cdef int recheck_raw(
+    CompiledClaims rules, const kb_lasting *lasting, double now, const kb_proof *proof
+) except -1 nogil
+
+cdef kb_proof proof_of(bytes proof) except *
