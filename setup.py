@@ -132,6 +132,8 @@ class BuildNative(build_ext):
             self.compiler.src_extensions.append(".S")
             extension.sources += [*TABLES, *assembler]
             extension.define_macros.append(("KB_TABLES", "1"))
+            # Only the init function may be seen from outside.
+            extension.define_macros.append(("S2N_BN_HIDE_SYMBOLS", "1"))
             extension.include_dirs.append(str(s2n_bignum.imported(self.awslc) / "include"))
 
     def translate(self) -> None:

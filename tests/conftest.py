@@ -124,11 +124,8 @@ class Judge:
     def verdicts(
         self, validator: keybound.AccessTokenValidator, raw: object, certificate: Any = None
     ) -> set[int]:
-        try:
-            proof = proof_of(certificate)
-        except keybound.BindingRejected:
-            proof = b""
-        return {lay(twin, validator).verdict(raw, validator._clock(), proof) for twin in TWINS}
+        proof = proof_of(certificate)
+        return {lay(twin, validator).verdict(raw, validator.clock(), proof) for twin in TWINS}
 
     def accepts(
         self, raw: Any, *, certificate: Any = None, validator: Any = None, **options: Any
