@@ -51,9 +51,23 @@ from provider cimport (
     kb_verify_rsa_pss,
 )
 
+import os
+
 __all__ = [
-    "VerifyKey", "configure_tables", "cpu_features", "library", "load_key", "provider", "table_counters", "verify"
+    "VerifyKey",
+    "configure_tables",
+    "cpu_features",
+    "library",
+    "load_key",
+    "provider",
+    "serves_tables",
+    "table_counters",
+    "verify",
 ]
+
+
+if os.environ.get("KEYBOUND_TABLES", "1") == "0":
+    kb_tables_configure(0, 0)
 
 
 def library():
@@ -68,15 +82,17 @@ def cpu_features():
 
 
 def provider(int kind):
-    if kind == KIND_ED448:
-        # AWS-LC has no Ed448.
-        return "cryptography"
+    # AWS-LC has no Ed448.
+    return "cryptography" if kind == KIND_ED448 else "AWS-LC"
+
+
+def serves_tables(int kind):
     if kind == KIND_RSA:
-        return "AWS-LC, hot keys s2n-bignum" if kb_tables_serve_rsa() else "AWS-LC"
+        return kb_tables_serve_rsa()
+    if kind == KIND_ED25519:
+        return kb_tables_serve_ed25519()
     cdef int curve = _curve_of(kind)
-    if kind == KIND_ED25519 and kb_tables_serve_ed25519() or curve and kb_tables_serve_ec(<kb_curve>curve):
-        return "AWS-LC, hot keys tables over s2n-bignum"
-    return "AWS-LC"
+    return curve != 0 and kb_tables_serve_ec(<kb_curve>curve)
 
 
 def configure_tables(limit_bytes, uses):

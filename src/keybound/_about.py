@@ -19,7 +19,8 @@ def about() -> dict[str, Any]:
 
     :returns: ``version``, ``backend`` (``"native"`` or ``"pure"``), ``python``, ``platform``,
         ``crypto`` (library and version), ``cpu`` (features the library found), and ``algorithms``:
-        for every ``alg`` the library that verifies it
+        for every ``alg`` the library that verifies it; ``tables``: the algorithms whose hot keys are
+        verified against tables of their own over s2n-bignum, and the counters of those tables
     """
     return {
         "version": __version__,
@@ -32,5 +33,11 @@ def about() -> dict[str, Any]:
         "algorithms": {
             name: " or ".join(dict.fromkeys(signature.provider(kind) for kind in row.kinds))
             for name, row in ALGORITHMS.items()
+        },
+        "tables": {
+            "algorithms": [
+                name for name, row in ALGORITHMS.items() if any(map(signature.serves_tables, row.kinds))
+            ],
+            **signature.table_counters(),
         },
     }

@@ -22,7 +22,7 @@ from keybound.errors import rejection
 from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.jose.jwk import _CURVE_NAMES, _TYPES
-from keybound.limits import DEFAULT_LIMITS, Limits
+from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, Limits
 from keybound.testing import FakeIssuer
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +140,7 @@ def test_checks_are_those_of_explain():
 def test_options_have_the_defaults_they_show():
     from_profile = {"algorithms", "types", "binding"}
     texts = {profiles.OAUTH: "profiles.OAUTH", DEFAULT_LIMITS: "Limits()", system_clock: "the system's"}
+    texts |= {DEFAULT_CACHE: "CacheSettings()"}
     texts |= {inspect.Parameter.empty: "mandatory", (): "none", None: "none", False: "False", 10: "10"}
     expected = [
         (name, "the profile's" if name in from_profile else texts[option.default])

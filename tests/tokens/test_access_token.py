@@ -162,6 +162,7 @@ def test_public_attributes(token: keybound.AccessToken) -> None:
     assert names == {
         *(
             "audience",
+            "claim",
             "claims",
             "client_id",
             "confirmation",

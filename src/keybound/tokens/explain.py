@@ -147,7 +147,7 @@ def _judge_alone(
 ) -> int | None:
     try:
         verdict: int | None = judge(rules, claims, now, proof)
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         # Lifetime and age lean on exp and iat, scope on its syntax: already reported above.
         return None
     return verdict

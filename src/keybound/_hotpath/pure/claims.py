@@ -209,7 +209,8 @@ def _confirmation(rules: ClaimRules, claims: Claims, now: float, proof: bytes | 
     if "cnf" not in claims:
         return Reason.CNF_MISSING if rules.binding == Binding.REQUIRED else None
     confirmation = claims["cnf"]
-    if type(confirmation) is not dict or not confirmation:
+    # Claims of a verified token come as a FrozenDict.
+    if not isinstance(confirmation, dict) or not confirmation:
         return Reason.CNF_INVALID
     if len(confirmation) > 1:
         return Reason.CNF_AMBIGUOUS

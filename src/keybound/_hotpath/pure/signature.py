@@ -19,6 +19,7 @@ __all__ = [
     "library",
     "load_key",
     "provider",
+    "serves_tables",
     "table_counters",
     "verify",
 ]
@@ -54,6 +55,11 @@ def cpu_features() -> tuple[str, ...]:
 def provider(kind: int) -> str:
     """The library that verifies signatures of this kind of key."""
     return "hashlib" if kind == Kind.SECRET else "cryptography"
+
+
+def serves_tables(kind: int) -> bool:
+    """Whether hot keys of this kind get tables on this machine; here none do."""
+    return False
 
 
 def configure_tables(limit_bytes: int, uses: int) -> None:
