@@ -193,7 +193,7 @@ def test_unsafe_options_exist():
 
 def test_environment_switches_are_those_of_the_code():
     sources = [ROOT / "setup.py", *(ROOT / "src").rglob("*.py"), *(ROOT / "ext").rglob("*.py")]
-    sources += (ROOT / "tests").rglob("*.py")
+    sources += [*(ROOT / "tests").rglob("*.py"), *(ROOT / "ext").glob("*.pyx")]
     named = re.compile(r"\bKEYBOUND_[A-Z]+(?:_[A-Z]+)*\b")
     read = {switch for path in sources for switch in named.findall(path.read_text(encoding="utf-8"))}
     assert {switch for text in TEXTS.values() for switch in named.findall(text)} == read

@@ -43,7 +43,8 @@ class AccessToken(road.VerifiedToken):
     @property
     def subject(self) -> str | None:
         """``sub``, or ``None`` if the token has none and the policy did not ask for it."""
-        return self.claim("sub")
+        value: str | None = self.claim("sub")
+        return value
 
     @property
     def audience(self) -> tuple[str, ...]:
@@ -54,7 +55,8 @@ class AccessToken(road.VerifiedToken):
     @property
     def client_id(self) -> str | None:
         """``client_id`` (RFC 9068, 2.2), or ``None``."""
-        return self.claim("client_id")
+        value: str | None = self.claim("client_id")
+        return value
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -64,12 +66,14 @@ class AccessToken(road.VerifiedToken):
     @property
     def confirmation(self) -> FrozenDict | None:
         """``cnf`` (RFC 7800, 3.1), or ``None`` for a bearer token."""
-        return self.claim("cnf")
+        value: FrozenDict | None = self.claim("cnf")
+        return value
 
     @property
     def expires_at(self) -> float | None:
         """``exp``, seconds since 1970-01-01T00:00:00Z."""
-        return self.claim("exp")
+        value: float | None = self.claim("exp")
+        return value
 
     def __repr__(self) -> str:
         return f"<keybound.AccessToken {'bearer' if self.confirmation is None else 'bound'}>"
