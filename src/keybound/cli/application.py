@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -79,6 +81,11 @@ def _report(problem: Exception, *, as_json: bool) -> int:
     if isinstance(problem, PolicyError):
         output.show_error("policy", str(problem), as_json=as_json)
         return 2
+    if isinstance(problem, OSError):
+        # Most likely standard output itself, so this is the one error that JSON on it cannot carry.
+        _give_up(sys.stdout)
+        output.show_error("unexpected", problem.strerror or type(problem).__name__, as_json=False)
+        return 1
     if isinstance(problem, click.Abort):
         output.show_error("interrupted", "interrupted", as_json=as_json)
         return 1
@@ -86,6 +93,14 @@ def _report(problem: Exception, *, as_json: bool) -> int:
     message = str(problem) if isinstance(problem, KeyboundError) else f"a defect: {type(problem).__name__}"
     output.show_error("unexpected", message, as_json=as_json)
     return 1
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what is still buffered for ``stream`` go nowhere, or the interpreter complains when it exits."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _usage_message(problem: click.UsageError) -> str:

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import json
+
+import keybound
+
+
+def test_json_is_what_the_function_says(shell):
+    assert shell.json("about") == (0, json.loads(json.dumps(keybound.about())))
+
+
+def test_tables_show_backend_and_every_algorithm(shell):
+    result = shell.run("about")
+    assert result.exit_code == 0
+    facts = keybound.about()
+    for text in (
+        facts["version"],
+        facts["backend"],
+        facts["crypto"],
+        facts["platform"],
+        *facts["algorithms"],
+    ):
+        assert text in result.output
