@@ -11,3 +11,4 @@ Clock = Callable[[], float]
 """Returns seconds since 1970-01-01T00:00:00Z, leap seconds ignored (NumericDate, RFC 7519, 2)."""
 
 system_clock: Clock = time.time
+"""The clock of the machine."""

@@ -12,6 +12,7 @@ __all__ = ["FrozenDict", "FrozenList", "freeze"]
 
 
 def _refuse(self: object, *args: object, **options: object) -> NoReturn:
+    """Not possible: the claims of a verified token are shared between callers."""
     raise TypeError("claims of a verified token are read-only; make a copy with dict() or list()")
 
 

@@ -39,10 +39,8 @@ _THUMBPRINT_URI = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:"
 class JWK:
     """One verification key, immutable.
 
-    :ivar kty: ``"RSA"``, ``"EC"``, ``"OKP"`` or ``"oct"`` (RFC 7518, 6.1)
     :ivar kid: key identifier, or ``None``
     :ivar alg: the one algorithm the key is for, or ``None`` where every algorithm of its type is
-    :ivar curve: name of the curve, or ``None``
     :ivar bits: size of the modulus, of the curve's field or of the secret, in bits
     """
 
@@ -162,10 +160,12 @@ class JWK:
 
     @property
     def kty(self) -> str:
+        """``"RSA"``, ``"EC"``, ``"OKP"`` or ``"oct"`` (RFC 7518, 6.1; RFC 8037, 2)."""
         return _TYPES[self._kind]
 
     @property
     def curve(self) -> str | None:
+        """Name of the curve (RFC 7518, 6.2.1.1; RFC 8037, 2), or ``None``."""
         return _CURVE_NAMES.get(self._kind)
 
     @property

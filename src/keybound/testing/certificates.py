@@ -33,6 +33,8 @@ __all__ = [
 KeyType: TypeAlias = Literal["ec", "rsa", "ed25519"]
 CertificateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 AnyCertificate: TypeAlias = "bytes | str | x509.Certificate | IssuedCertificate"
+"""DER octets, PEM text or octets, a ``cryptography`` certificate, or one that was issued here."""
+
 Anchor: TypeAlias = "CertificateAuthority | ClientCertificate"
 
 _CLIENT_AUTH = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL}

@@ -21,6 +21,7 @@ __all__ = ["ALGORITHMS", "PrivateKey", "SigningKey"]
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 )
+"""What ``cryptography`` signs with."""
 
 # This table stands apart from the one that Keybound validates with on purpose: a wrong row there
 # must not agree with itself here.

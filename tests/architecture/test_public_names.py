@@ -1,0 +1,136 @@
+"""What the package shows, and that nothing else is promised."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import types
+
+import pytest
+
+import keybound
+
+NAMES = [
+    "BACKEND",
+    "JWK",
+    "AccessToken",
+    "AccessTokenValidator",
+    "BindingRejected",
+    "CacheSettings",
+    "ClaimRejected",
+    "HeaderRejected",
+    "InsufficientScope",
+    "InvalidKey",
+    "JWKSet",
+    "KeyRejected",
+    "KeyboundError",
+    "Limits",
+    "MalformedToken",
+    "PolicyError",
+    "PresentedCertificate",
+    "Reason",
+    "SignatureRejected",
+    "TokenRejected",
+    "Unavailable",
+    "__version__",
+    "about",
+    "jws",
+    "profiles",
+    "thumbprint",
+]
+MEMBERS = {
+    "JWK": "algorithms curve from_der from_json from_key from_pem from_secret kty "
+    "thumbprint thumbprint_uri to_dict",
+    "JWKSet": "from_der from_json from_key from_pem from_secret snapshot",
+    "AccessToken": "audience claim claims client_id confirmation expires_at header issuer scopes subject",
+    "AccessTokenValidator": "avalidate clear_cache explain stats validate",
+    "PresentedCertificate": "from_certificate from_der from_pem from_sha256 thumbprint",
+    "CacheSettings": "entries lifetime memory_bytes monotonic",
+    "Limits": "header_bytes json_depth token_bytes",
+    "TokenRejected": "challenge error status",
+    "Unavailable": "status",
+    "jws": "VerifiedJWS verify verify_json",
+    "profiles": "OAUTH PROFILES RFC9068",
+}
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(keybound.__path__, "keybound.")
+    if not module.name.startswith(("keybound._hotpath.native.", "keybound.cli", "keybound.__main__"))
+)
+EMPTY = {"keybound._hotpath.native", "keybound._hotpath.pure", "keybound.jose", "keybound.tokens"}
+
+
+def order(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest, each by the alphabet: the order of the linter."""
+    plain = name.strip("_")
+    return (0 if plain.isupper() else 1 if plain[0].isupper() else 2, name)
+
+
+def test_the_names_of_the_package():
+    assert keybound.__all__ == NAMES
+    assert {name for name in vars(keybound) if not name.startswith("_")} >= {
+        name for name in NAMES if name[0] != "_"
+    }
+
+
+def test_nothing_else_is_in_reach_by_accident():
+    """Submodules appear as attributes once they are imported; anything else there would be used one day."""
+    others = {
+        name: value
+        for name, value in vars(keybound).items()
+        if name not in NAMES and not name.startswith("__")
+    }
+    assert not {name for name, value in others.items() if not isinstance(value, types.ModuleType)}
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_members(name):
+    value = getattr(keybound, name)
+    found = value.__all__ if isinstance(value, types.ModuleType) else public_members(value)
+    assert sorted(found) == sorted(MEMBERS[name].split())
+
+
+def public_members(cls: type) -> set[str]:
+    """Methods, properties and class attributes, without those of instances alone (slots)."""
+    named = {name for name in dir(cls) if not name.startswith("_") and not hasattr(BaseException, name)}
+    return {name for name in named if not inspect.ismemberdescriptor(inspect.getattr_static(cls, name))}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_module_names_what_it_offers(name):
+    module = importlib.import_module(name)
+    if name in EMPTY:
+        assert not hasattr(module, "__all__")
+        return
+    assert [item for item in module.__all__ if not hasattr(module, item)] == []
+    assert list(module.__all__) == sorted(module.__all__, key=order)
+    assert len(set(module.__all__)) == len(module.__all__)
+
+
+def test_options_are_given_by_name():
+    """Positions are for the one thing a call is about; everything else can then be added or reordered."""
+    for function, positional in (
+        (keybound.AccessTokenValidator.__init__, ["self"]),
+        (keybound.AccessTokenValidator.validate, ["self", "raw"]),
+        (keybound.AccessTokenValidator.avalidate, ["self", "raw"]),
+        (keybound.AccessTokenValidator.explain, ["self", "raw"]),
+        (keybound.jws.verify, ["compact", "keys"]),
+        (keybound.jws.verify_json, ["document", "keys"]),
+        (keybound.JWKSet.from_pem, ["pem"]),
+        (keybound.JWKSet.from_secret, ["secret"]),
+        (keybound.Limits.__init__, ["self"]),
+        (keybound.TokenRejected.challenge, ["self"]),
+    ):
+        kinds = inspect.signature(function).parameters.values()
+        assert [
+            parameter.name for parameter in kinds if parameter.kind is not parameter.KEYWORD_ONLY
+        ] == positional
+
+
+def test_every_rejection_is_one_of_the_public_classes():
+    from keybound.errors import rejection
+
+    for reason in keybound.Reason:
+        if reason is not keybound.Reason.OK:
+            assert type(rejection(reason)).__name__ in NAMES

@@ -1,0 +1,157 @@
+"""A row of a table is whole: it has its vectors, its cases and its line in every other table."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keybound import (
+    JWK,
+    AccessTokenValidator,
+    JWKSet,
+    Reason,
+    SignatureRejected,
+    TokenRejected,
+    about,
+    jws,
+    profiles,
+)
+from keybound._hotpath.contract import Family, Kind
+from keybound.jose import jwk, numbers
+from keybound.jose.algorithms import ALGORITHMS, algorithms_for
+from keybound.policy import Profile
+from keybound.testing import ALGORITHMS as SIGNED
+from keybound.testing import OMIT, FakeIssuer
+
+VECTORS = json.loads(Path(__file__).parents[1].joinpath("vectors/algorithms.json").read_bytes())
+"""For each algorithm a key and a JWS that ``cryptography`` signed, once for each kind of key it takes."""
+
+ISSUER = FakeIssuer("https://as.example.com")
+REJECTED: dict[str, dict[Reason, dict[str, Any]]] = {
+    "oauth": {
+        Reason.EXP_MISSING: {"exp": OMIT},
+        Reason.TYP_NOT_ALLOWED: {"header": {"typ": "dpop+jwt"}},
+    },
+    "rfc9068": {
+        Reason.ISS_MISSING: {"iss": OMIT},
+        Reason.EXP_MISSING: {"exp": OMIT},
+        Reason.AUD_MISSING: {"aud": OMIT},
+        Reason.SUB_MISSING: {"sub": OMIT},
+        Reason.CLIENT_ID_MISSING: {"client_id": OMIT},
+        Reason.IAT_MISSING: {"iat": OMIT},
+        Reason.JTI_MISSING: {"jti": OMIT},
+        Reason.TYP_MISSING: {"header": {"typ": OMIT}},
+        Reason.TYP_NOT_ALLOWED: {"header": {"typ": "JWT"}},
+    },
+}
+"""For each profile what it rejects, by the one change to a good token that is to blame."""
+
+ACCEPTED: dict[str, list[dict[str, Any]]] = {
+    "oauth": [
+        {},
+        {"header": {"typ": "JWT"}},
+        {"header": {"typ": OMIT}},
+        {"sub": OMIT, "jti": OMIT, "client_id": OMIT, "iat": OMIT},
+    ],
+    "rfc9068": [{}, {"header": {"typ": "application/AT+JWT"}}, {"scope": OMIT}],
+}
+
+
+def judge(profile: Profile, changes: dict[str, Any]) -> Reason:
+    validator = AccessTokenValidator(
+        issuer=ISSUER.issuer,
+        audience="https://rs.example.com",
+        keys=JWKSet.from_json(ISSUER.jwks()),
+        algorithms=["ES256"],
+        profile=profile,
+    )
+    try:
+        validator.validate(ISSUER.access_token(**changes))
+    except TokenRejected as rejected:
+        return rejected.reason
+    return Reason.OK
+
+
+class TestAlgorithms:
+    def test_each_has_a_vector_for_each_kind_of_key(self):
+        covered = {(vector["alg"], JWK.from_json(vector["jwk"])._kind) for vector in VECTORS}
+        assert covered == {(row.name, kind) for row in ALGORITHMS.values() for kind in row.kinds}
+
+    @pytest.mark.parametrize(
+        "vector", VECTORS, ids=lambda vector: f"{vector['alg']}-{vector['jwk'].get('crv', '')}"
+    )
+    def test_vectors(self, vector):
+        key, algorithms = JWK.from_json(vector["jwk"]), [vector["alg"]]
+        assert (
+            jws.verify(vector["jws"], key, algorithms=algorithms).payload
+            == f"signed with {vector['alg']}".encode()
+        )
+        header, payload, signature = vector["jws"].split(".")
+        with pytest.raises(SignatureRejected):
+            jws.verify(f"{header}.{payload}AAAA.{signature}", key, algorithms=algorithms)
+
+    def test_each_can_be_signed_for_tests(self):
+        assert set(SIGNED) == set(ALGORITHMS)
+
+    def test_each_has_a_provider(self):
+        assert set(about()["algorithms"]) == set(ALGORITHMS)
+        assert all(about()["algorithms"].values())
+
+    def test_every_kind_and_family_is_used(self):
+        assert {kind for row in ALGORITHMS.values() for kind in row.kinds} == set(Kind)
+        assert {row.family for row in ALGORITHMS.values()} == set(Family)
+        assert all(algorithms_for(kind) for kind in Kind)
+
+    def test_every_kind_has_its_place_in_the_tables_of_keys(self):
+        assert set(jwk._TYPES) == set(Kind)
+        assert set(jwk._TYPES.values()) == set(jwk._MEMBERS)
+        assert set(jwk._CURVE_NAMES) == set(numbers.FIELD_BITS) == set(Kind) - {Kind.SECRET, Kind.RSA}
+
+
+class TestProfiles:
+    def test_the_table_is_complete(self):
+        found = {
+            id(value): value
+            for module in pkgutil.iter_modules(profiles.__path__, "keybound.profiles.")
+            for value in vars(importlib.import_module(module.name)).values()
+            if isinstance(value, Profile)
+        }
+        assert {profile.name: profile for profile in found.values()} == dict(profiles.PROFILES)
+        assert len(found) == len(profiles.PROFILES)
+
+    def test_each_is_offered_under_its_name(self):
+        assert sorted(profiles.__all__) == sorted(["PROFILES", *(name.upper() for name in profiles.PROFILES)])
+        for name, profile in profiles.PROFILES.items():
+            assert profile.name == name
+            assert getattr(profiles, name.upper()) is profile
+            assert profile.source
+
+    def test_each_accepts_and_rejects(self):
+        assert set(ACCEPTED) == set(REJECTED) == set(profiles.PROFILES)
+        assert all(ACCEPTED.values())
+        assert all(REJECTED.values())
+
+    @pytest.mark.parametrize("name", profiles.PROFILES)
+    def test_every_demand_has_a_rejection(self, name):
+        profile, reasons = profiles.PROFILES[name], set(REJECTED[name])
+        demanded = {Reason[f"{claim.upper()}_MISSING"] for claim in profile.required_claims}
+        demanded |= {Reason.TYP_MISSING} if profile.typ_required else set()
+        demanded |= {Reason.CNF_MISSING} if profile.binding == "required" else set()
+        assert demanded <= reasons
+
+    @pytest.mark.parametrize(
+        ("name", "changes"), [(name, case) for name, cases in ACCEPTED.items() for case in cases], ids=str
+    )
+    def test_what_is_accepted(self, name, changes):
+        assert judge(profiles.PROFILES[name], changes) is Reason.OK
+
+    @pytest.mark.parametrize(
+        ("name", "reason"), [(name, reason) for name, cases in REJECTED.items() for reason in cases], ids=str
+    )
+    def test_what_is_rejected(self, name, reason):
+        assert judge(profiles.PROFILES[name], REJECTED[name][reason]) is reason
