@@ -139,9 +139,10 @@ def verify(key: VerifyKey, family: int, bits: int, data: bytes, signature: bytes
 
     :param family: a :class:`~keybound._hotpath.contract.Family`
     :param bits: size of the hash in bits, 0 where the scheme brings its own
-    :returns: ``False`` too where the key is of another kind than the family needs
+    :returns: ``False`` too where the key is of another kind than the family needs, or where there is
+        no such family or hash
     """
-    if key.kind not in _FAMILIES.get(family, ()):
+    if key.kind not in _FAMILIES.get(family, ()) or (family != Family.EDDSA and bits not in _HASHES):
         return False
     handle = cast(Any, key)._key
     if family == Family.HMAC:
