@@ -534,9 +534,13 @@ cdef class Validator:
         cdef bytes presented = self._proof(certificate)
         cdef kb_proof proof = proof_of(presented)
         cdef kb_lasting lasting
-        if self._cache is None or not (type(raw) is str or type(raw) is bytes):
+        if self._cache is None or not self._may_be_cached(raw):
             return _validate(self._policy, keys, raw, now, &proof, &lasting)
         return self._with_cache(keys, raw, now, &proof)
+
+    cdef bint _may_be_cached(self, raw) except -1:
+        # A look-up hashes the whole text, so the ceiling comes first.
+        return (type(raw) is str or type(raw) is bytes) and len(raw) <= self._policy._header._token_bytes
 
     cdef _with_cache(self, KeyIndex keys, raw, double now, const kb_proof *proof):
         cdef Entry entry = self._cache.find(raw, keys)

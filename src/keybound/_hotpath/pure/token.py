@@ -253,11 +253,11 @@ class Validator(Generic[Result]):
             return cast(Result, result)
         raise self._reject(result)
 
-    def _run(self, raw: object, certificate: Any) -> VerifiedToken | int:
+    def _run(self, raw: Any, certificate: Any) -> VerifiedToken | int:
         keys: KeyIndex = self._keys if self._keys is not None else self._source.snapshot()._index
         now = self._clock()
         proof = self._proof_of(certificate)
-        if self._cache is None or not (type(raw) is str or type(raw) is bytes):
+        if self._cache is None or not self._may_be_cached(raw):
             return validate(self._policy, keys, raw, now, proof)
         entry = self._cache.find(raw, keys)
         if entry is not None:
@@ -273,3 +273,7 @@ class Validator(Generic[Result]):
             cost = ENTRY_BYTES + len(raw) + PAYLOAD_FACTOR * len(result._payload)
             self._cache.store(raw, Entry(result, keys, cost))
         return result
+
+    def _may_be_cached(self, raw: Any) -> bool:
+        # A look-up hashes the whole text, so the ceiling comes first.
+        return (type(raw) is str or type(raw) is bytes) and len(raw) <= self._policy._header.rules.token_bytes
