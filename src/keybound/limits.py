@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -86,7 +85,7 @@ class CacheSettings:
             value = getattr(self, name)
             if type(value) is not int or value < 2:
                 raise PolicyError(f"{name} of the cache must be a whole number of 2 or more")
-        if type(self.lifetime) not in (int, float) or not 0 < self.lifetime < math.inf:
+        if type(self.lifetime) not in (int, float) or not 0 < self.lifetime <= MAX_NUMERIC_DATE:
             raise PolicyError("lifetime of the cache must be a positive number of seconds")
         if self.monotonic is not None and not callable(self.monotonic):
             raise PolicyError("monotonic must be callable and return seconds")
