@@ -52,8 +52,36 @@ def test_demo_in_a_process_of_its_own(start):
     facts = keybound.about()
     assert (document["backend"], document["crypto"]) == (facts["backend"], facts["crypto"])
     assert sorted(row["alg"] for row in document["throughput"]) == sorted(ALGORITHMS)
+    assert document["repeated_validations_per_second"] > 0
     for row in document["throughput"]:
         assert row["validations_per_second"] * row["microseconds"] == pytest.approx(1e6, rel=0.01)
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+def test_the_table_measures_verification_and_not_the_cache(one_short_slice, alg):
+    traffic = throughput.Traffic(alg, cache=None)
+    assert traffic.per_second() > 0
+    assert traffic.validator.stats() == {"cache": {}}
+
+
+def test_repetition_measures_the_cache_and_nothing_else(one_short_slice):
+    traffic = throughput.Traffic("ES256", cache=keybound.CacheSettings())
+    assert traffic.per_second() > 0
+    counters = traffic.validator.stats()["cache"]
+    assert counters["hits"] == counters["misses"] > 0
+
+
+def test_every_algorithm_is_measured_without_the_cache(one_short_slice, monkeypatch):
+    caches = []
+    genuine = throughput.Traffic
+
+    def watched(alg, *, cache):
+        caches.append(cache)
+        return genuine(alg, cache=cache)
+
+    monkeypatch.setattr(throughput, "Traffic", watched)
+    assert [row.alg for row in throughput.measure_all()] == list(keybound.about()["algorithms"])
+    assert caches == [None] * len(ALGORITHMS)
 
 
 @pytest.mark.usefixtures("one_short_slice")
