@@ -26,6 +26,16 @@ cdef extern from "provider.h" nogil:
     int kb_verify_ed25519(
         const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
 
+    ctypedef struct kb_signature:
+        const uint8_t *data
+        const uint8_t *sig
+        size_t data_len
+        size_t sig_len
+        int good
+    enum:
+        KB_GROUP
+    void kb_verify_ecdsa_group(const kb_key *key, int bits, kb_signature *items, size_t count)
+
     size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t *out)
 
     enum:

@@ -39,12 +39,14 @@ from provider cimport (
     kb_provider_cpu_feature,
     kb_provider_name,
     kb_sha2,
+    kb_signature,
     kb_tables_configure,
     kb_tables_counter,
     kb_tables_serve_ec,
     kb_tables_serve_ed25519,
     kb_tables_serve_rsa,
     kb_verify_ecdsa,
+    kb_verify_ecdsa_group,
     kb_verify_ed25519,
     kb_verify_hmac,
     kb_verify_rsa_pkcs1,
@@ -175,30 +177,46 @@ def verify(VerifyKey key not None, int family, int bits, bytes data not None, by
 cdef bint verify_raw(
     VerifyKey key, int family, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len
 ) except -1:
-    # Each family names the kinds it takes: a handle of another type never reaches the library.
-    cdef bint good = False
-    cdef const kb_key *handle = key._key
+    cdef kb_signature item
+    if not is_raw(key):
+        return _verify_other(key, family, bits, data[:data_len], sig[:sig_len])
+    item.data, item.data_len, item.sig, item.sig_len, item.good = data, data_len, sig, sig_len, 0
     if family == FAMILY_HMAC:
-        # Shorter than handing the GIL over and getting it back.
-        return key.kind == KIND_SECRET and kb_verify_hmac(handle, bits, data, data_len, sig, sig_len)
-    if family == FAMILY_RSA_PKCS1 or family == FAMILY_RSA_PSS:
-        if key.kind == KIND_RSA:
-            with nogil:
-                if family == FAMILY_RSA_PSS:
-                    good = kb_verify_rsa_pss(handle, bits, data, data_len, sig, sig_len)
-                else:
-                    good = kb_verify_rsa_pkcs1(handle, bits, data, data_len, sig, sig_len)
-    elif family == FAMILY_ECDSA:
-        if _curve_of(key.kind):
-            with nogil:
-                good = kb_verify_ecdsa(handle, bits, data, data_len, sig, sig_len)
-    elif family == FAMILY_EDDSA:
-        if key.kind == KIND_ED448:
-            return _verify_other(key, family, bits, data[:data_len], sig[:sig_len])
-        if key.kind == KIND_ED25519:
-            with nogil:
-                good = kb_verify_ed25519(handle, data, data_len, sig, sig_len)
-    return good
+        # Shorter than handing the interpreter lock over and getting it back.
+        verify_group(key._key, key.kind, family, bits, &item, 1)
+    else:
+        with nogil:
+            verify_group(key._key, key.kind, family, bits, &item, 1)
+    return item.good
+
+
+cdef bint is_raw(VerifyKey key) except -1:
+    """Whether AWS-LC verifies with this key; a key that only ``cryptography`` takes needs Python."""
+    return key._key != NULL
+
+
+cdef void verify_group(
+    const kb_key *key, int kind, int family, int bits, kb_signature *items, size_t count
+) noexcept nogil:
+    # Each family names the kinds it takes: a handle of another type never reaches the library.
+    cdef bint is_curve = kind == KIND_P256 or kind == KIND_P384 or kind == KIND_P521 or kind == KIND_SECP256K1
+    cdef size_t i
+    if family == FAMILY_ECDSA and is_curve and count > 1:
+        kb_verify_ecdsa_group(key, bits, items, count)
+        return
+    for i in range(count):
+        item = &items[i]
+        item.good = 0
+        if family == FAMILY_HMAC and kind == KIND_SECRET:
+            item.good = kb_verify_hmac(key, bits, item.data, item.data_len, item.sig, item.sig_len)
+        elif family == FAMILY_RSA_PKCS1 and kind == KIND_RSA:
+            item.good = kb_verify_rsa_pkcs1(key, bits, item.data, item.data_len, item.sig, item.sig_len)
+        elif family == FAMILY_RSA_PSS and kind == KIND_RSA:
+            item.good = kb_verify_rsa_pss(key, bits, item.data, item.data_len, item.sig, item.sig_len)
+        elif family == FAMILY_ECDSA and is_curve:
+            item.good = kb_verify_ecdsa(key, bits, item.data, item.data_len, item.sig, item.sig_len)
+        elif family == FAMILY_EDDSA and kind == KIND_ED25519:
+            item.good = kb_verify_ed25519(key, item.data, item.data_len, item.sig, item.sig_len)
 
 
 cdef bint _verify_other(VerifyKey key, int family, int bits, bytes data, bytes sig) except -1:

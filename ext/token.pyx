@@ -99,10 +99,6 @@ cdef double system_time() except? -1.0:
 cdef class KeyIndex:
     """Key handles by ``kid``, immutable: one snapshot of a key set."""
 
-    cdef dict _by_kid
-    cdef dict _all
-    cdef dict _unnamed
-
     def __init__(self, entries):
         self._by_kid, self._all, self._unnamed = {}, {}, {}
         for kid, key, mask in entries:
@@ -138,10 +134,6 @@ cdef class KeyIndex:
 @cython.auto_pickle(False)
 cdef class VerifiedToken:
     """Header and claims that passed every check. Made by :func:`validate` alone; immutable."""
-
-    cdef object _header
-    cdef bytes _payload
-    cdef object _claims
 
     def __init__(self):
         raise TypeError("a verified token comes from a validator")
@@ -195,13 +187,6 @@ cdef class VerifiedToken:
 cdef class Remembered:
     """A header that passed its rules, with the keys it chose in one key index; immutable."""
 
-    cdef bytes encoded
-    cdef object header
-    cdef KeyIndex keys
-    cdef tuple candidates
-    cdef int family, bits
-    cdef bint b64
-
 
 cdef Remembered _remembered(bytes encoded, header, KeyIndex keys, tuple candidates):
     cdef Remembered known = Remembered.__new__(Remembered)
@@ -214,12 +199,6 @@ cdef Remembered _remembered(bytes encoded, header, KeyIndex keys, tuple candidat
 @cython.auto_pickle(False)
 cdef class CompiledHeader:
     """Header rules with the memo of headers that came on good tokens."""
-
-    cdef readonly object rules
-    cdef dict _memo
-    cdef Remembered _last
-    cdef Py_ssize_t _token_bytes
-    cdef unsigned _json_depth
 
     def __init__(self, rules):
         self.rules = rules
@@ -275,10 +254,6 @@ cdef class CompiledHeader:
 cdef class CompiledPolicy:
     """Rules prepared for :func:`validate`."""
 
-    cdef CompiledHeader _header
-    cdef CompiledClaims _claim_rules
-    cdef object _result_type
-
     def __init__(self, header_rules, claim_rules, result_type=VerifiedToken):
         if not issubclass(result_type, VerifiedToken):
             raise TypeError("the result of a validation is a VerifiedToken")
@@ -290,14 +265,7 @@ cdef class CompiledPolicy:
         raise TypeError("compiled rules cannot be pickled")
 
 
-cdef struct Segments:
-    const uint8_t *at
-    size_t size
-    size_t first_dot
-    size_t second_dot
-
-
-cdef int _split(CompiledHeader header, raw, Segments *segments) except -1:
+cdef int split_raw(CompiledHeader header, raw, Segments *segments) except -1:
     """Points into ``raw``, which has to outlive ``segments``."""
     cdef const uint8_t *dot
     cdef Py_ssize_t size
@@ -398,7 +366,7 @@ def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
     """Verify a compact JWS and return its header and payload; a reason if it does not verify."""
     cdef Segments segments
     cdef bytes payload
-    cdef int verdict = _split(header, raw, &segments)
+    cdef int verdict = split_raw(header, raw, &segments)
     if verdict != REASON_OK:
         return verdict
     known = header.choose(segments.at, segments.first_dot, keys)
@@ -457,7 +425,7 @@ cdef _validate(
 ):
     cdef Segments segments
     cdef bytes payload
-    cdef int verdict = _split(policy._header, raw, &segments)
+    cdef int verdict = split_raw(policy._header, raw, &segments)
     if verdict != REASON_OK:
         return verdict
     known = policy._header.choose(segments.at, segments.first_dot, keys)
@@ -476,10 +444,10 @@ cdef _validate(
         proof,
         lasting,
     )
-    return verdict if verdict != REASON_OK else _token_of(policy, known, payload)
+    return verdict if verdict != REASON_OK else token_of(policy, known, payload)
 
 
-cdef VerifiedToken _token_of(CompiledPolicy policy, Remembered known, bytes payload):
+cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload):
     # What type.__new__ would do, without looking it up for each token.
     cdef PyTypeObject *kind = <PyTypeObject *>policy._result_type
     cdef VerifiedToken token = kind.tp_new(kind, (), NULL)
@@ -490,12 +458,6 @@ cdef VerifiedToken _token_of(CompiledPolicy policy, Remembered known, bytes payl
 @cython.auto_pickle(False)
 cdef class Validator:
     """The road with everything on it that stays the same from token to token."""
-
-    cdef CompiledPolicy _policy
-    cdef KeyIndex _keys
-    cdef TokenCache _cache
-    cdef object _source, _clock, _proof_of, _reject
-    cdef dict _thumbprints
 
     def __init__(self, policy, *, source, static_keys, clock, proof_of, reject, cache):
         self._policy = policy
@@ -529,39 +491,54 @@ cdef class Validator:
         raise self._reject(result)
 
     cdef _run(self, raw, certificate):
-        cdef KeyIndex keys = self._keys if self._keys is not None else self._source.snapshot()._index
-        cdef double now = system_time() if self._clock is None else self._clock()
-        cdef bytes presented = self._proof(certificate)
+        cdef KeyIndex keys = self.index()
+        cdef double now = self.now()
+        cdef bytes presented = self.proof(certificate)
         cdef kb_proof proof = proof_of(presented)
         cdef kb_lasting lasting
-        if self._cache is None or not self._may_be_cached(raw):
+        if not self.caches(raw):
             return _validate(self._policy, keys, raw, now, &proof, &lasting)
-        return self._with_cache(keys, raw, now, &proof)
-
-    cdef bint _may_be_cached(self, raw) except -1:
-        # A look-up hashes the whole text, so the ceiling comes first.
-        return (type(raw) is str or type(raw) is bytes) and len(raw) <= self._policy._header._token_bytes
-
-    cdef _with_cache(self, KeyIndex keys, raw, double now, const kb_proof *proof):
-        cdef Entry entry = self._cache.find(raw, keys)
-        cdef int verdict
-        if entry is not None:
-            verdict = recheck_raw(self._policy._claim_rules, &entry.lasting, now, proof)
-            if verdict == REASON_OK:
-                return entry.token
-            if verdict // 100 == CLAIM_FAMILY:
-                # Its time is over: a clock that steps back must not find it again.
-                self._cache.drop(raw)
-            return verdict
-        entry = Entry.__new__(Entry)
-        result = _validate(self._policy, keys, raw, now, proof, &entry.lasting)
+        known = self.find(keys, raw, now, &proof)
+        if known is not None:
+            return known
+        result = _validate(self._policy, keys, raw, now, &proof, &lasting)
         if isinstance(result, VerifiedToken):
-            entry.token, entry.keys = result, keys
-            entry.cost = ENTRY_BYTES + len(raw) + PAYLOAD_FACTOR * len((<VerifiedToken>result)._payload)
-            self._cache.store(raw, entry)
+            self.store(keys, raw, result, &lasting)
         return result
 
-    cdef _proof(self, certificate):
+    cdef KeyIndex index(self):
+        return self._keys if self._keys is not None else self._source.snapshot()._index
+
+    cdef double now(self) except? -1.0:
+        return system_time() if self._clock is None else self._clock()
+
+    cdef bint caches(self, raw) except -1:
+        # A look-up hashes the whole text, so the ceiling comes first.
+        if self._cache is None or not (type(raw) is str or type(raw) is bytes):
+            return False
+        return len(raw) <= self._policy._header._token_bytes
+
+    cdef find(self, KeyIndex keys, raw, double now, const kb_proof *proof):
+        """The token or the reason against it, if it was verified with these keys lately; else ``None``."""
+        cdef Entry entry = self._cache.find(raw, keys)
+        cdef int verdict
+        if entry is None:
+            return None
+        verdict = recheck_raw(self._policy._claim_rules, &entry.lasting, now, proof)
+        if verdict == REASON_OK:
+            return entry.token
+        if verdict // 100 == CLAIM_FAMILY:
+            # Its time is over: a clock that steps back must not find it again.
+            self._cache.drop(raw)
+        return verdict
+
+    cdef int store(self, KeyIndex keys, raw, VerifiedToken token, const kb_lasting *lasting) except -1:
+        cdef Entry entry = Entry.__new__(Entry)
+        entry.token, entry.keys, entry.lasting = token, keys, lasting[0]
+        entry.cost = ENTRY_BYTES + len(raw) + PAYLOAD_FACTOR * len(token._payload)
+        return self._cache.store(raw, entry)
+
+    cdef bytes proof(self, certificate):
         """What to compare a thumbprint with; see CompiledPolicy for its forms."""
         cdef uint8_t hashed[64]
         if certificate is None:

@@ -188,32 +188,84 @@ static int matches(const kb_curve_context *curve, const uint64_t *point, const u
     return is_equal(scaled, x, words);
 }
 
-int kb_curve_verify(const kb_curve_context *curve, const kb_table *key, const uint8_t *digest,
-                    size_t digest_len, const uint8_t *r_s)
-{
-    const unsigned words = curve->field->words, window = curve->field->window;
-    number r, s, e, inverse, factor, u1, u2, scratch[3];
-    int16_t d1[KB_MAX_WINDOWS], d2[KB_MAX_WINDOWS];
+static int parse(const kb_curve_context *curve, const uint8_t *r_s, uint64_t *r, uint64_t *s) {
+    const unsigned words = curve->field->words;
     from_octets(r, words, r_s, curve->octets);
     from_octets(s, words, r_s + curve->octets, curve->octets);
-    if (is_zero(r, words) || is_zero(s, words) || !is_below(r, curve->n, words) ||
-        !is_below(s, curve->n, words)) {
-        return 0;
-    }
+    return !is_zero(r, words) && !is_zero(s, words) && is_below(r, curve->n, words) &&
+           is_below(s, curve->n, words);
+}
+
+/* factor: 1/s in the Montgomery domain of n. */
+static int verify_with(const kb_curve_context *curve, const kb_table *key, const uint8_t *digest,
+                       size_t digest_len, const uint64_t *r, const uint64_t *factor) {
+    const unsigned words = curve->field->words, window = curve->field->window;
+    number e, u1, u2;
+    int16_t d1[KB_MAX_WINDOWS], d2[KB_MAX_WINDOWS];
     from_octets(e, words, digest, digest_len);
-    bignum_modinv(words, inverse, s, curve->n, scratch[0]);
-    bignum_montmul(words, factor, inverse, curve->n_r2, curve->n);
     bignum_montmul(words, u1, e, factor, curve->n);
     bignum_montmul(words, u2, r, factor, curve->n);
     kb_recode(u1, words, window, curve->windows, d1);
     kb_recode(u2, words, window, curve->windows, d2);
     accumulator sum = {.empty = 1};
     for (unsigned i = 0; i < curve->windows; i++) {
-        if (!add_digit(curve, &sum, curve->generator, i, d1[i]) || !add_digit(curve, &sum, key, i, d2[i])) {
+        if (!add_digit(curve, &sum, curve->generator, i, d1[i]) ||
+            !add_digit(curve, &sum, key, i, d2[i])) {
             return -1;
         }
     }
     return sum.empty ? -1 : matches(curve, sum.point, r);
+}
+
+int kb_curve_verify(const kb_curve_context *curve, const kb_table *key, const uint8_t *digest,
+                    size_t digest_len, const uint8_t *r_s) {
+    const unsigned words = curve->field->words;
+    number r, s, inverse, factor, scratch[3];
+    if (!parse(curve, r_s, r, s)) {
+        return 0;
+    }
+    bignum_modinv(words, inverse, s, curve->n, scratch[0]);
+    bignum_montmul(words, factor, inverse, curve->n_r2, curve->n);
+    return verify_with(curve, key, digest, digest_len, r, factor);
+}
+
+/* One inversion for all (Montgomery's trick, here modulo n). */
+void kb_curve_verify_many(const kb_curve_context *curve, const kb_table *key, kb_curve_item *items,
+                          size_t count) {
+    const unsigned words = curve->field->words;
+    number r[KB_BATCH], s[KB_BATCH], product[KB_BATCH], inverse, factor, scratch[3];
+    size_t place[KB_BATCH], parsed = 0;
+    for (size_t i = 0; i < count; i++) {
+        items[i].verdict = 0;
+        if (!parse(curve, items[i].r_s, r[parsed], inverse)) {
+            continue;
+        }
+        bignum_montmul(words, s[parsed], inverse, curve->n_r2, curve->n);
+        if (parsed == 0) {
+            memcpy(product[0], s[0], sizeof(number));
+        } else {
+            bignum_montmul(words, product[parsed], product[parsed - 1], s[parsed], curve->n);
+        }
+        place[parsed++] = i;
+    }
+    if (parsed == 0) {
+        return;
+    }
+    /* The product stands in the Montgomery domain once; its inverse has to get there twice. */
+    bignum_modinv(words, factor, product[parsed - 1], curve->n, scratch[0]);
+    bignum_montmul(words, scratch[0], factor, curve->n_r2, curve->n);
+    bignum_montmul(words, inverse, scratch[0], curve->n_r2, curve->n);
+    for (size_t i = parsed; i-- > 0;) {
+        kb_curve_item *item = &items[place[i]];
+        if (i == 0) {
+            memcpy(factor, inverse, sizeof(number));
+        } else {
+            bignum_montmul(words, factor, inverse, product[i - 1], curve->n);
+            bignum_montmul(words, scratch[0], inverse, s[i], curve->n);
+            memcpy(inverse, scratch[0], sizeof(number));
+        }
+        item->verdict = verify_with(curve, key, item->digest, item->digest_len, r[i], factor);
+    }
 }
 
 static int words_of(uint64_t *z, unsigned words, const BIGNUM *number_)

@@ -41,4 +41,17 @@ kb_table *kb_curve_build(const void *point);
 int kb_curve_verify(const kb_curve_context *curve, const kb_table *key, const uint8_t *digest,
                     size_t digest_len, const uint8_t *r_s);
 
+enum { KB_BATCH = 64 };
+
+typedef struct {
+    const uint8_t *digest;
+    size_t digest_len;
+    const uint8_t *r_s;
+    int verdict; /* as kb_curve_verify answers */
+} kb_curve_item;
+
+/* The same for up to KB_BATCH signatures of one key, with one inversion modulo n for all. */
+void kb_curve_verify_many(const kb_curve_context *curve, const kb_table *key, kb_curve_item *items,
+                          size_t count);
+
 #endif

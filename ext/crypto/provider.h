@@ -33,6 +33,18 @@ int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t dat
 int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig,
                       size_t sig_len);
 
+/* One of several signatures by the same key. */
+typedef struct {
+    const uint8_t *data, *sig;
+    size_t data_len, sig_len;
+    int good;
+} kb_signature;
+
+enum { KB_GROUP = 64 };
+
+/* kb_verify_ecdsa for up to KB_GROUP signatures; cheaper for several than one by one. */
+void kb_verify_ecdsa_group(const kb_key *key, int bits, kb_signature *items, size_t count);
+
 enum { KB_MAX_DIGEST = 64 };
 
 /* SHA-2 of data into out (bits / 8 octets). Returns the size of the digest, 0 for other `bits`. */

@@ -1,0 +1,72 @@
+from libc.stdint cimport uint8_t
+
+from keybound._hotpath.native.cache cimport TokenCache
+from keybound._hotpath.native.claims cimport CompiledClaims, kb_lasting, kb_proof
+
+
+# The segments of a compact JWS; points into the token, which has to outlive it.
+cdef struct Segments:
+    const uint8_t *at
+    size_t size
+    size_t first_dot
+    size_t second_dot
+
+
+cdef class KeyIndex:
+    cdef dict _by_kid
+    cdef dict _all
+    cdef dict _unnamed
+
+    cpdef candidates(self, kid, int index)
+
+
+cdef class VerifiedToken:
+    cdef object _header
+    cdef bytes _payload
+    cdef object _claims
+
+
+cdef class Remembered:
+    cdef bytes encoded
+    cdef object header
+    cdef KeyIndex keys
+    cdef tuple candidates
+    cdef int family, bits
+    cdef bint b64
+
+
+cdef class CompiledHeader:
+    cdef readonly object rules
+    cdef dict _memo
+    cdef Remembered _last
+    cdef Py_ssize_t _token_bytes
+    cdef unsigned _json_depth
+
+    cdef choose(self, const uint8_t *at, size_t size, KeyIndex keys)
+    cdef int keep(self, Remembered known) except -1
+
+
+cdef class CompiledPolicy:
+    cdef CompiledHeader _header
+    cdef CompiledClaims _claim_rules
+    cdef object _result_type
+
+
+cdef class Validator:
+    cdef CompiledPolicy _policy
+    cdef KeyIndex _keys
+    cdef TokenCache _cache
+    cdef object _source, _clock, _proof_of, _reject
+    cdef dict _thumbprints
+
+    cdef _run(self, raw, certificate)
+    cdef KeyIndex index(self)
+    cdef double now(self) except? -1.0
+    cdef bint caches(self, raw) except -1
+    cdef find(self, KeyIndex keys, raw, double now, const kb_proof *proof)
+    cdef int store(self, KeyIndex keys, raw, VerifiedToken token, const kb_lasting *lasting) except -1
+    cdef bytes proof(self, certificate)
+
+
+cdef int split_raw(CompiledHeader header, raw, Segments *segments) except -1
+cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload)
