@@ -41,6 +41,7 @@ MODULES = {
     "strict_json": ["ext/core/json_scan.c"],
     "claims": ["ext/core/json_scan.c", "ext/core/base64url.c"],
     "cache": [],
+    "batch": ["ext/core/base64url.c", "ext/core/parallel.c"],
     "token": ["ext/core/json_scan.c", "ext/core/base64url.c"],
 }
 WITH_CRYPTO = "signature"

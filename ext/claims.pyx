@@ -106,36 +106,30 @@ cdef class CompiledClaims:
     """Claim rules as C data; immutable once made."""
 
     def __cinit__(self, rules):
+        cdef kb_claim_rules *own = &self.rules
         self._owned = []
-        self.audience_count = len(rules.audiences)
-        self.audiences = self._texts(rules.audiences)
-        self.required_count = len(rules.required)
-        self.required = self._texts(rules.required)
-        self.forbidden_count = len(rules.forbidden)
-        self.forbidden = self._texts(rules.forbidden)
-        self.scope_count = len(rules.scopes)
-        self.scopes = self._texts(rules.scopes)
-        self.has_issuer = rules.issuer is not None
-        if self.has_issuer:
-            self.issuer = _text_of(self._owned, rules.issuer)
-        self.exp_required = rules.exp_required
-        self.iat_required = rules.iat_required
-        self.sub_required = rules.sub_required
-        self.client_id_required = rules.client_id_required
-        self.jti_required = rules.jti_required
-        self.leeway = rules.leeway
-        self.has_max_lifetime = rules.max_lifetime is not None
-        self.max_lifetime = rules.max_lifetime if self.has_max_lifetime else 0
-        self.has_max_age = rules.max_age is not None
-        self.max_age = rules.max_age if self.has_max_age else 0
-        self.max_date = MAX_NUMERIC_DATE
-        self.binding = rules.binding
+        own.audience_count, own.audiences = len(rules.audiences), self._texts(rules.audiences)
+        own.required_count, own.required = len(rules.required), self._texts(rules.required)
+        own.forbidden_count, own.forbidden = len(rules.forbidden), self._texts(rules.forbidden)
+        own.scope_count, own.scopes = len(rules.scopes), self._texts(rules.scopes)
+        own.has_issuer = rules.issuer is not None
+        if own.has_issuer:
+            own.issuer = _text_of(self._owned, rules.issuer)
+        own.exp_required, own.iat_required = rules.exp_required, rules.iat_required
+        own.sub_required, own.client_id_required = rules.sub_required, rules.client_id_required
+        own.jti_required = rules.jti_required
+        own.leeway, own.max_date = rules.leeway, MAX_NUMERIC_DATE
+        own.has_max_lifetime = rules.max_lifetime is not None
+        own.max_lifetime = rules.max_lifetime if own.has_max_lifetime else 0
+        own.has_max_age = rules.max_age is not None
+        own.max_age = rules.max_age if own.has_max_age else 0
+        own.binding = rules.binding
 
     def __dealloc__(self):
-        PyMem_Free(self.audiences)
-        PyMem_Free(self.required)
-        PyMem_Free(self.forbidden)
-        PyMem_Free(self.scopes)
+        PyMem_Free(self.rules.audiences)
+        PyMem_Free(self.rules.required)
+        PyMem_Free(self.rules.forbidden)
+        PyMem_Free(self.rules.scopes)
 
     def __reduce__(self):
         raise TypeError("compiled rules cannot be pickled")
@@ -175,7 +169,7 @@ def check(CompiledClaims rules not None, bytes payload not None, unsigned json_d
     cdef kb_lasting lasting
     cdef kb_proof given = proof_of(proof)
     return check_raw(
-        rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, &given, &lasting)
+        &rules.rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, &given, &lasting)
 
 
 def thumbprint_verdict(str expected not None, proof):
@@ -196,7 +190,7 @@ cdef kb_proof proof_of(bytes proof) except *:
 
 
 cdef int check_raw(
-    CompiledClaims rules,
+    const kb_claim_rules *rules,
     const uint8_t *payload,
     size_t size,
     unsigned json_depth,
@@ -215,7 +209,7 @@ cdef int check_raw(
         kb_json_scan_free(&scan)
 
 
-cdef int recheck_raw(CompiledClaims rules, const kb_lasting *lasting, double now, const kb_proof *proof) except -1 nogil:
+cdef int recheck_raw(const kb_claim_rules *rules, const kb_lasting *lasting, double now, const kb_proof *proof) except -1 nogil:
     """What changes from one presentation of a good token to the next: time and certificate."""
     cdef int verdict
     if (verdict := _judge_exp(rules, lasting, now)) != REASON_OK:
@@ -277,7 +271,7 @@ cdef bint _find_registered(const kb_json_scan *scan, Registered *found) except -
 
 
 cdef int _check_members(
-    CompiledClaims rules, const kb_json_scan *scan, double now, const kb_proof *proof, kb_lasting *lasting
+    const kb_claim_rules *rules, const kb_json_scan *scan, double now, const kb_proof *proof, kb_lasting *lasting
 ) except -1 nogil:
     cdef Registered found
     cdef int verdict
@@ -318,7 +312,7 @@ cdef bint _is_one_of(const kb_json_member *member, const kb_text *wanted, Py_ssi
     return False
 
 
-cdef int _issuer(CompiledClaims rules, const kb_json_member *iss) except -1 nogil:
+cdef int _issuer(const kb_claim_rules *rules, const kb_json_member *iss) except -1 nogil:
     if iss == NULL:
         return REASON_ISS_MISSING if rules.has_issuer else REASON_OK
     if iss.type != KB_JSON_STRING:
@@ -328,7 +322,7 @@ cdef int _issuer(CompiledClaims rules, const kb_json_member *iss) except -1 nogi
     return REASON_OK
 
 
-cdef int _audience(CompiledClaims rules, const kb_json_member *aud) except -1 nogil:
+cdef int _audience(const kb_claim_rules *rules, const kb_json_member *aud) except -1 nogil:
     # RFC 7519, 2 (StringOrURI): compared as case-sensitive strings, without any transformation.
     cdef kb_json_cursor cursor
     cdef kb_json_member member
@@ -352,7 +346,7 @@ cdef int _audience(CompiledClaims rules, const kb_json_member *aud) except -1 no
     return REASON_OK if matches else REASON_AUD_MISMATCH
 
 
-cdef bint _numeric_date(CompiledClaims rules, const kb_json_member *member, double *date) except -1 nogil:
+cdef bint _numeric_date(const kb_claim_rules *rules, const kb_json_member *member, double *date) except -1 nogil:
     """False if the value is not a sane NumericDate (RFC 7519, 2)."""
     cdef int64_t whole
     if member.type == KB_JSON_INTEGER:
@@ -368,7 +362,7 @@ cdef bint _numeric_date(CompiledClaims rules, const kb_json_member *member, doub
     return 0 <= date[0] <= rules.max_date
 
 
-cdef int _times(CompiledClaims rules, const Registered *found, double now, kb_lasting *lasting) except -1 nogil:
+cdef int _times(const kb_claim_rules *rules, const Registered *found, double now, kb_lasting *lasting) except -1 nogil:
     cdef int verdict
     lasting.has_exp, lasting.has_nbf, lasting.has_iat = found.exp != NULL, found.nbf != NULL, found.iat != NULL
     if lasting.has_exp and not _numeric_date(rules, found.exp, &lasting.exp):
@@ -389,26 +383,26 @@ cdef int _times(CompiledClaims rules, const Registered *found, double now, kb_la
     return _judge_age(rules, lasting, now)
 
 
-cdef int _judge_exp(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
+cdef int _judge_exp(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_exp:
         return REASON_EXP_MISSING if rules.exp_required else REASON_OK
     # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
     return REASON_OK if now < lasting.exp + rules.leeway else REASON_TOKEN_EXPIRED
 
 
-cdef int _judge_nbf(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
+cdef int _judge_nbf(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_nbf:
         return REASON_OK
     return REASON_OK if lasting.nbf <= now + rules.leeway else REASON_TOKEN_NOT_YET_VALID
 
 
-cdef int _judge_iat(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
+cdef int _judge_iat(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_iat:
         return REASON_IAT_MISSING if rules.iat_required else REASON_OK
     return REASON_OK if lasting.iat <= now + rules.leeway else REASON_IAT_IN_FUTURE
 
 
-cdef int _judge_age(CompiledClaims rules, const kb_lasting *lasting, double now) except -1 nogil:
+cdef int _judge_age(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not rules.has_max_age:
         return REASON_OK
     return REASON_OK if now - lasting.iat <= rules.max_age + rules.leeway else REASON_TOKEN_TOO_OLD
@@ -436,7 +430,7 @@ cdef int _scope(const Registered *found) except -1 nogil:
     return REASON_OK
 
 
-cdef int _own_claims(CompiledClaims rules, const kb_json_scan *scan) except -1 nogil:
+cdef int _own_claims(const kb_claim_rules *rules, const kb_json_scan *scan) except -1 nogil:
     cdef const kb_json_member *member
     cdef const kb_text *name
     for i in range(rules.required_count):
@@ -452,7 +446,7 @@ cdef int _own_claims(CompiledClaims rules, const kb_json_scan *scan) except -1 n
 
 
 cdef int _confirmation(
-    CompiledClaims rules, const kb_json_member *cnf, const kb_proof *proof, kb_lasting *lasting
+    const kb_claim_rules *rules, const kb_json_member *cnf, const kb_proof *proof, kb_lasting *lasting
 ) except -1 nogil:
     """RFC 7800, 3.1 and RFC 8705, 3: a present cnf is checked or the token is rejected."""
     cdef kb_json_cursor cursor
@@ -525,7 +519,7 @@ cdef int _malformed_thumbprint(const uint8_t *text) except -1 nogil:
     return REASON_CNF_THUMBPRINT_INVALID
 
 
-cdef int _required_scopes(CompiledClaims rules, const Registered *found) except -1 nogil:
+cdef int _required_scopes(const kb_claim_rules *rules, const Registered *found) except -1 nogil:
     cdef kb_text *wanted
     for i in range(rules.scope_count):
         wanted = &rules.scopes[i]

@@ -43,3 +43,7 @@ cdef extern from "core/json_scan.h" nogil:
     void kb_json_cursor_init(kb_json_cursor *cursor, const uint8_t *value, size_t n)
     bint kb_json_array_next(kb_json_cursor *cursor, kb_json_member *element)
     bint kb_json_object_next(kb_json_cursor *cursor, kb_json_member *member)
+
+
+cdef extern from "core/parallel.h" nogil:
+    void kb_parallel(unsigned threads, size_t count, void (*work)(void *, size_t) noexcept nogil, void *context)

@@ -436,7 +436,7 @@ cdef _validate(
         return verdict
     policy._header.keep(known)
     verdict = check_raw(
-        policy._claim_rules,
+        &policy._claim_rules.rules,
         <const uint8_t *>PyBytes_AS_STRING(payload),
         PyBytes_GET_SIZE(payload),
         policy._header._json_depth,
@@ -524,7 +524,7 @@ cdef class Validator:
         cdef int verdict
         if entry is None:
             return None
-        verdict = recheck_raw(self._policy._claim_rules, &entry.lasting, now, proof)
+        verdict = recheck_raw(&self._policy._claim_rules.rules, &entry.lasting, now, proof)
         if verdict == REASON_OK:
             return entry.token
         if verdict // 100 == CLAIM_FAMILY:

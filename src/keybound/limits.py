@@ -15,6 +15,7 @@ __all__ = [
     "MAX_NUMERIC_DATE",
     "MAX_REMEMBERED_HEADERS",
     "MAX_SIGNATURES",
+    "MAX_THREADS",
     "CacheSettings",
     "Limits",
 ]
@@ -27,6 +28,9 @@ MAX_NUMERIC_DATE = 253_402_300_799
 
 MAX_REMEMBERED_HEADERS = 256
 """Protected headers kept by one validator; an issuer uses a few, one per key."""
+
+MAX_THREADS = 256
+"""Threads that may share one batch of tokens."""
 
 MAX_SIGNATURES = 8
 """Signatures looked at in one general JSON serialization (RFC 7515, 7.2.1)."""

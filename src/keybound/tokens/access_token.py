@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from keybound._hotpath import batch
 from keybound._hotpath import cache as token_cache
 from keybound._hotpath import token as road
 from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
@@ -16,7 +18,7 @@ from keybound.errors import PolicyError, Reason, TokenRejected, rejection
 from keybound.frozen import FrozenDict
 from keybound.jose.jwk_set import JWKSet
 from keybound.keys import KeySource, as_key_source
-from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, CacheSettings, Limits
+from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, MAX_THREADS, CacheSettings, Limits
 from keybound.policy import AccessTokenPolicy, BindingMode, Profile
 from keybound.profiles.oauth import OAUTH
 
@@ -148,19 +150,51 @@ class AccessTokenValidator(road.Validator[AccessToken]):
             raise PolicyError("cache must be a keybound.CacheSettings or None")
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
         header_rules, claim_rules = self.policy.header_rules(), self.policy.claim_rules()
+        self._rejection_of = partial(_rejection, claim_rules)
         super().__init__(
             road.CompiledPolicy(header_rules, claim_rules, AccessToken),
             source=self.keys,
             static_keys=self.keys._index if isinstance(self.keys, JWKSet) else None,
             clock=clock,
             proof_of=proof_of,
-            reject=partial(_rejection, claim_rules),
+            reject=self._rejection_of,
             cache=self._tokens,
         )
 
     async def avalidate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
         """:meth:`validate` for use in an event loop; with keys at hand it never waits."""
         return self.validate(raw, certificate=certificate)
+
+    def validate_many(
+        self,
+        raws: Iterable[str | bytes],
+        *,
+        certificates: Iterable[Certificate | None] | None = None,
+        threads: int | None = None,
+    ) -> list[AccessToken | TokenRejected]:
+        """Validate a batch of tokens, on all cores and without the interpreter lock.
+
+        :param raws: the tokens
+        :param certificates: the client certificate that each token came with, as for
+            :meth:`validate`, or ``None`` in its place; left out where there were none
+        :param threads: how many threads share the work; one for each usable core if left out
+        :returns: for each token, in order, what :meth:`validate` would return or raise
+        :raises PolicyError: there are not as many certificates as tokens, or ``threads`` is not positive
+        :raises Unavailable: the key source cannot answer now
+        """
+        if not isinstance(raws, Iterable) or isinstance(raws, (str, bytes)):
+            raise PolicyError("tokens must be a list of tokens")
+        if certificates is not None and not isinstance(certificates, Iterable):
+            raise PolicyError("certificates must be a list with one entry for each token")
+        tokens = list(raws)
+        presented = [None] * len(tokens) if certificates is None else list(certificates)
+        if len(presented) != len(tokens):
+            raise PolicyError("certificates must have one entry for each token, None where there was none")
+        workers = _usable_cores() if threads is None else threads
+        if type(workers) is not int or not 1 <= workers <= MAX_THREADS:
+            raise PolicyError(f"threads must be a whole number from 1 to {MAX_THREADS}")
+        results = batch.validate_many(self, tokens, presented, workers)
+        return [self._rejection_of(result) if isinstance(result, int) else result for result in results]
 
     def explain(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Explanation:
         """Every check of :meth:`validate`, one by one, without accepting anything.
@@ -192,3 +226,10 @@ def _rejection(rules: ClaimRules, verdict: int) -> TokenRejected:
     elif reason is Reason.SCOPE_INSUFFICIENT:
         scope = " ".join(rules.scopes)
     return rejection(reason, claim=claim, scope=scope)
+
+
+def _usable_cores() -> int:
+    """Cores this process may run on, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), MAX_THREADS)
+    return min(os.cpu_count() or 1, MAX_THREADS)

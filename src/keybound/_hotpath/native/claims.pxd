@@ -24,28 +24,42 @@ cdef struct kb_proof:
     size_t size
 
 
+# ClaimRules as C sees them.
+cdef struct kb_claim_rules:
+    bint has_issuer
+    kb_text issuer
+    kb_text *audiences
+    Py_ssize_t audience_count
+    kb_text *required
+    Py_ssize_t required_count
+    kb_text *forbidden
+    Py_ssize_t forbidden_count
+    kb_text *scopes
+    Py_ssize_t scope_count
+    bint exp_required
+    bint iat_required
+    bint sub_required
+    bint client_id_required
+    bint jti_required
+    bint has_max_lifetime
+    bint has_max_age
+    double leeway
+    double max_lifetime
+    double max_age
+    double max_date
+    int binding
+
+
 cdef class CompiledClaims:
-    # The bytes objects that the pointers below point into.
+    # The bytes objects that the pointers in `rules` point into.
     cdef list _owned
-    cdef kb_text issuer
-    cdef kb_text *audiences
-    cdef Py_ssize_t audience_count
-    cdef kb_text *required
-    cdef Py_ssize_t required_count
-    cdef kb_text *forbidden
-    cdef Py_ssize_t forbidden_count
-    cdef kb_text *scopes
-    cdef Py_ssize_t scope_count
-    cdef bint has_issuer, exp_required, iat_required, sub_required, client_id_required, jti_required
-    cdef bint has_max_lifetime, has_max_age
-    cdef double leeway, max_lifetime, max_age, max_date
-    cdef int binding
+    cdef kb_claim_rules rules
 
     cdef kb_text *_texts(self, values) except? NULL
 
 
 cdef int check_raw(
-    CompiledClaims rules,
+    const kb_claim_rules *rules,
     const uint8_t *payload,
     size_t size,
     unsigned json_depth,
@@ -55,7 +69,7 @@ cdef int check_raw(
 ) except -1 nogil
 
 cdef int recheck_raw(
-    CompiledClaims rules, const kb_lasting *lasting, double now, const kb_proof *proof
+    const kb_claim_rules *rules, const kb_lasting *lasting, double now, const kb_proof *proof
 ) except -1 nogil
 
 cdef kb_proof proof_of(bytes proof) except *

@@ -1,0 +1,7 @@
+from typing import Any
+
+from keybound._hotpath.native.token import Validator, VerifiedToken
+
+def validate_many(
+    validator: Validator[Any], raws: list[Any], certificates: list[Any], threads: int
+) -> list[VerifiedToken | int]: ...

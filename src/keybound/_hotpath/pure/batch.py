@@ -1,0 +1,20 @@
+"""Many tokens at once; in pure Python one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keybound._hotpath.pure.token import Validator, VerifiedToken
+
+__all__ = ["validate_many"]
+
+
+def validate_many(
+    validator: Validator[Any], raws: list[Any], certificates: list[Any], threads: int
+) -> list[VerifiedToken | int]:
+    """A verified token or a verdict for each token, in order.
+
+    :param certificates: one for each token, or ``None`` in its place
+    :param threads: how many threads may share the work; here the interpreter lets only one
+    """
+    return [validator._run(raw, certificate) for raw, certificate in zip(raws, certificates, strict=True)]
