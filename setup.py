@@ -23,6 +23,7 @@ from textwrap import shorten
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "ext"), str(ROOT / "ext" / "crypto")]
@@ -142,10 +143,15 @@ class BuildNative(build_ext):
         from Cython.Build import cythonize
 
         write_contract(ROOT)
+        folder = Path("." if TRACE else os.path.join(self.build_temp, "cython"))
+        seams = [*glob("ext/*.pxd"), *glob("src/keybound/_hotpath/native/*.pxd")]
+        translations = [folder / "ext" / f"{module}.c" for module in MODULES]
         translated = cythonize(
             self.extensions,
             include_path=["src", "ext"],
-            build_dir=None if TRACE else os.path.join(self.build_temp, "cython"),
+            # Cython does not look for a module's own .pxd outside the folder of its .pyx.
+            force=any(not file.exists() or newer_group(seams, str(file)) for file in translations),
+            build_dir=None if TRACE else str(folder),
             compiler_directives={**DIRECTIVES, "linetrace": TRACE},
         )
         # cythonize() returns new objects that lack what setuptools has noted on the old ones.

@@ -16,7 +16,8 @@ __all__ = ["decode", "encode"]
 def encode(bytes data not None):
     cdef size_t size = kb_base64url_encoded_size(len(data))
     cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
-    kb_base64url_encode(<const uint8_t *>PyBytes_AS_STRING(data), len(data), <uint8_t *>PyBytes_AS_STRING(out))
+    cdef const uint8_t *octets = <const uint8_t *>PyBytes_AS_STRING(data)
+    kb_base64url_encode(octets, len(data), <uint8_t *>PyBytes_AS_STRING(out))
     return out.decode("ascii")
 
 

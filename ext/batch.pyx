@@ -1,6 +1,6 @@
 """Many tokens at once: signatures and claims without the interpreter lock, on several threads."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport uint8_t
 
@@ -52,7 +52,9 @@ cdef struct Work:
     double now
 
 
-def validate_many(Validator validator not None, list raws not None, list certificates not None, unsigned threads):
+def validate_many(
+    Validator validator not None, list raws not None, list certificates not None, unsigned threads
+):
     """A verified token or a verdict for each token, in order."""
     return Batch(validator, raws, certificates).run(threads)
 
@@ -114,8 +116,10 @@ cdef class Batch:
             return False
         job.payload_size = kb_base64url_decoded_size(segments.second_dot - segments.first_dot - 1)
         payload = PyBytes_FromStringAndSize(NULL, job.payload_size)
-        signature = PyBytes_FromStringAndSize(NULL, kb_base64url_decoded_size(segments.size - segments.second_dot - 1))
-        job.payload, job.signature = <uint8_t *>PyBytes_AS_STRING(payload), <uint8_t *>PyBytes_AS_STRING(signature)
+        job.payload = <uint8_t *>PyBytes_AS_STRING(payload)
+        signature = PyBytes_FromStringAndSize(
+            NULL, kb_base64url_decoded_size(segments.size - segments.second_dot - 1))
+        job.signature = <uint8_t *>PyBytes_AS_STRING(signature)
         job.key, job.kind, job.family, job.bits = key._key, key.kind, known.family, known.bits
         self._known.append(known)
         self._payloads.append(payload)
@@ -151,7 +155,8 @@ cdef class Batch:
             most = self._count // (threads * 4) or 1
         by_key = {}
         for i in range(self._count):
-            by_key.setdefault((<size_t>self._jobs[i].key, self._jobs[i].family, self._jobs[i].bits), []).append(i)
+            job = &self._jobs[i]
+            by_key.setdefault((<size_t>job.key, job.family, job.bits), []).append(i)
         for indices in by_key.values():
             in_chunk = 0
             for i in indices:

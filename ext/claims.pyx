@@ -168,8 +168,8 @@ def compile_rules(rules):
 def check(CompiledClaims rules not None, bytes payload not None, unsigned json_depth, double now, proof):
     cdef kb_lasting lasting
     cdef kb_proof given = proof_of(proof)
-    return check_raw(
-        &rules.rules, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), json_depth, now, &given, &lasting)
+    cdef const uint8_t *text = <const uint8_t *>PyBytes_AS_STRING(payload)
+    return check_raw(&rules.rules, text, len(payload), json_depth, now, &given, &lasting)
 
 
 def thumbprint_verdict(str expected not None, proof):
@@ -209,7 +209,9 @@ cdef int check_raw(
         kb_json_scan_free(&scan)
 
 
-cdef int recheck_raw(const kb_claim_rules *rules, const kb_lasting *lasting, double now, const kb_proof *proof) except -1 nogil:
+cdef int recheck_raw(
+    const kb_claim_rules *rules, const kb_lasting *lasting, double now, const kb_proof *proof
+) except -1 nogil:
     """What changes from one presentation of a good token to the next: time and certificate."""
     cdef int verdict
     if (verdict := _judge_exp(rules, lasting, now)) != REASON_OK:
@@ -271,7 +273,11 @@ cdef bint _find_registered(const kb_json_scan *scan, Registered *found) except -
 
 
 cdef int _check_members(
-    const kb_claim_rules *rules, const kb_json_scan *scan, double now, const kb_proof *proof, kb_lasting *lasting
+    const kb_claim_rules *rules,
+    const kb_json_scan *scan,
+    double now,
+    const kb_proof *proof,
+    kb_lasting *lasting,
 ) except -1 nogil:
     cdef Registered found
     cdef int verdict
@@ -285,8 +291,9 @@ cdef int _check_members(
         return verdict
     if (verdict := _text(found.sub, rules.sub_required, REASON_SUB_MISSING, REASON_SUB_INVALID)) != REASON_OK:
         return verdict
-    if (verdict := _text(
-            found.client_id, rules.client_id_required, REASON_CLIENT_ID_MISSING, REASON_CLIENT_ID_INVALID)) != REASON_OK:
+    verdict = _text(
+        found.client_id, rules.client_id_required, REASON_CLIENT_ID_MISSING, REASON_CLIENT_ID_INVALID)
+    if verdict != REASON_OK:
         return verdict
     if (verdict := _text(found.jti, rules.jti_required, REASON_JTI_MISSING, REASON_JTI_INVALID)) != REASON_OK:
         return verdict
@@ -346,7 +353,9 @@ cdef int _audience(const kb_claim_rules *rules, const kb_json_member *aud) excep
     return REASON_OK if matches else REASON_AUD_MISMATCH
 
 
-cdef bint _numeric_date(const kb_claim_rules *rules, const kb_json_member *member, double *date) except -1 nogil:
+cdef bint _numeric_date(
+    const kb_claim_rules *rules, const kb_json_member *member, double *date
+) except -1 nogil:
     """False if the value is not a sane NumericDate (RFC 7519, 2)."""
     cdef int64_t whole
     if member.type == KB_JSON_INTEGER:
@@ -362,9 +371,12 @@ cdef bint _numeric_date(const kb_claim_rules *rules, const kb_json_member *membe
     return 0 <= date[0] <= rules.max_date
 
 
-cdef int _times(const kb_claim_rules *rules, const Registered *found, double now, kb_lasting *lasting) except -1 nogil:
+cdef int _times(
+    const kb_claim_rules *rules, const Registered *found, double now, kb_lasting *lasting
+) except -1 nogil:
     cdef int verdict
-    lasting.has_exp, lasting.has_nbf, lasting.has_iat = found.exp != NULL, found.nbf != NULL, found.iat != NULL
+    lasting.has_exp, lasting.has_nbf = found.exp != NULL, found.nbf != NULL
+    lasting.has_iat = found.iat != NULL
     if lasting.has_exp and not _numeric_date(rules, found.exp, &lasting.exp):
         return REASON_EXP_INVALID
     if (verdict := _judge_exp(rules, lasting, now)) != REASON_OK:
@@ -482,7 +494,9 @@ cdef int _escaped_thumbprint(
     return _thumbprint(text, kb_json_unescape(member.value, member.value_len, text), proof, lasting)
 
 
-cdef int _thumbprint(const uint8_t *text, size_t size, const kb_proof *proof, kb_lasting *lasting) except -1 nogil:
+cdef int _thumbprint(
+    const uint8_t *text, size_t size, const kb_proof *proof, kb_lasting *lasting
+) except -1 nogil:
     if size != 43:
         return REASON_CNF_THUMBPRINT_INVALID
     if kb_base64url_decode(text, 43, lasting.thumbprint) != 32:

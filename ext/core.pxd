@@ -46,4 +46,5 @@ cdef extern from "core/json_scan.h" nogil:
 
 
 cdef extern from "core/parallel.h" nogil:
-    void kb_parallel(unsigned threads, size_t count, void (*work)(void *, size_t) noexcept nogil, void *context)
+    void kb_parallel(
+        unsigned threads, size_t count, void (*work)(void *, size_t) noexcept nogil, void *context)

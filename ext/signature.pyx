@@ -175,7 +175,13 @@ def verify(VerifyKey key not None, int family, int bits, bytes data not None, by
 
 
 cdef bint verify_raw(
-    VerifyKey key, int family, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len
+    VerifyKey key,
+    int family,
+    int bits,
+    const uint8_t *data,
+    size_t data_len,
+    const uint8_t *sig,
+    size_t sig_len,
 ) except -1:
     cdef kb_signature item
     if not is_raw(key):

@@ -56,9 +56,9 @@ cdef extern from "Python.h":
 
 def loads(bytes data not None, unsigned max_depth):
     cdef kb_json_scan scan
-    cdef int reason = reason_of_scan(
-        kb_json_scan_any(&scan, <const uint8_t *>PyBytes_AS_STRING(data), len(data), max_depth))
+    cdef int code = kb_json_scan_any(&scan, <const uint8_t *>PyBytes_AS_STRING(data), len(data), max_depth)
     kb_json_scan_free(&scan)
+    cdef int reason = reason_of_scan(code)
     return reason, orjson.loads(data) if reason == REASON_OK else None
 
 

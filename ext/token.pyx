@@ -30,7 +30,7 @@ from core cimport (
     kb_json_string_equals,
 )
 
-from keybound._hotpath.native.cache cimport Entry, TokenCache
+from keybound._hotpath.native.cache cimport Entry
 from keybound._hotpath.native.claims cimport (
     CompiledClaims,
     check_raw,
@@ -343,7 +343,10 @@ cdef bytes _verify(
     try:
         verdict[0] = REASON_BASE64URL_INVALID
         proof_len = kb_base64url_decode(encoded, encoded_len, proof)
-        payload = _decode(data + payload_at, data_len - payload_at) if known.b64 else data[payload_at:data_len]
+        if known.b64:
+            payload = _decode(data + payload_at, data_len - payload_at)
+        else:
+            payload = data[payload_at:data_len]
         if proof_len < 0 or payload is None:
             return None
         verdict[0] = _try(known, data, data_len, proof, proof_len)
@@ -392,7 +395,11 @@ cdef bytes _verify_segments(Remembered known, const Segments *segments, int *ver
 
 
 def open_parts(
-    header, KeyIndex keys not None, bytes protected not None, bytes payload not None, bytes encoded_signature not None
+    header,
+    KeyIndex keys not None,
+    bytes protected not None,
+    bytes payload not None,
+    bytes encoded_signature not None,
 ):
     """Verify the parts of a JWS whose header has passed its rules (RFC 7515, 5.2)."""
     cdef bytes data = protected + b"." + payload
@@ -459,12 +466,12 @@ cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes paylo
 cdef class Validator:
     """The road with everything on it that stays the same from token to token."""
 
-    def __init__(self, policy, *, source, static_keys, clock, proof_of, reject, cache):
+    def __init__(self, policy, *, source, static_keys, clock, to_proof, reject, cache):
         self._policy = policy
         self._source = source
         self._keys = static_keys
         self._clock = None if clock is system_clock else clock
-        self._proof_of = proof_of
+        self._to_proof = to_proof
         self._reject = reject
         self._cache = cache
         self._thumbprints = {}
@@ -544,13 +551,13 @@ cdef class Validator:
         if certificate is None:
             return None
         if type(certificate) is not bytes or not 32 < len(<bytes>certificate) <= REMEMBERED_CERTIFICATE_BYTES:
-            return self._proof_of(certificate)
+            return self._to_proof(certificate)
         known = self._thumbprints.get(certificate)
         if known is not None:
             return known
         if not certificate_thumbprint_raw(
                 <const uint8_t *>PyBytes_AS_STRING(certificate), len(<bytes>certificate), hashed):
-            return self._proof_of(certificate)
+            return self._to_proof(certificate)
         if len(self._thumbprints) >= REMEMBERED_CERTIFICATES:
             self._thumbprints.clear()
         known = (<char *>hashed)[:32]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from typing import Any
 
@@ -22,6 +21,9 @@ def about() -> dict[str, Any]:
         for every ``alg`` the library that verifies it; ``tables``: the algorithms whose hot keys are
         verified against tables of their own over s2n-bignum, and the counters of those tables
     """
+    # It brings subprocess along on some Pythons, which nobody pays for at import time.
+    import platform
+
     return {
         "version": __version__,
         "backend": BACKEND,

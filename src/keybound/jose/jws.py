@@ -6,6 +6,7 @@ Nothing here looks at claims; for tokens use a validator.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -202,10 +203,10 @@ def _document(document: object, limits: Limits) -> dict[str, Any]:
 def _serialized(document: object) -> bytes:
     """The document as JSON text. A mapping becomes text too, so that every ceiling holds for it."""
     if isinstance(document, Mapping):
-        try:
+        # Raised outside the handler: what hangs on the encoder's error shows the document.
+        with suppress(orjson.JSONEncodeError):
             return orjson.dumps(dict(document))
-        except orjson.JSONEncodeError:
-            raise rejection(Reason.SERIALIZATION_INVALID) from None
+        raise rejection(Reason.SERIALIZATION_INVALID)
     if isinstance(document, str):
         # A lone surrogate becomes octets that are not UTF-8, for the parser to refuse.
         return document.encode("utf-8", "surrogatepass")

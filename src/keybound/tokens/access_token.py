@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from keybound._hotpath import batch
 from keybound._hotpath import cache as token_cache
@@ -156,7 +156,7 @@ class AccessTokenValidator(road.Validator[AccessToken]):
             source=self.keys,
             static_keys=self.keys._index if isinstance(self.keys, JWKSet) else None,
             clock=clock,
-            proof_of=proof_of,
+            to_proof=proof_of,
             reject=self._rejection_of,
             cache=self._tokens,
         )
@@ -194,7 +194,10 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         if type(workers) is not int or not 1 <= workers <= MAX_THREADS:
             raise PolicyError(f"threads must be a whole number from 1 to {MAX_THREADS}")
         results = batch.validate_many(self, tokens, presented, workers)
-        return [self._rejection_of(result) if isinstance(result, int) else result for result in results]
+        return [
+            self._rejection_of(result) if isinstance(result, int) else cast(AccessToken, result)
+            for result in results
+        ]
 
     def explain(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Explanation:
         """Every check of :meth:`validate`, one by one, without accepting anything.

@@ -10,7 +10,13 @@ cdef class VerifyKey:
 
 
 cdef bint verify_raw(
-    VerifyKey key, int family, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len
+    VerifyKey key,
+    int family,
+    int bits,
+    const uint8_t *data,
+    size_t data_len,
+    const uint8_t *sig,
+    size_t sig_len,
 ) except -1
 
 # For keys that the library itself verifies, see is_raw; up to KB_GROUP items by the same key.

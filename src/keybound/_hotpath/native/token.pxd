@@ -56,7 +56,7 @@ cdef class Validator:
     cdef CompiledPolicy _policy
     cdef KeyIndex _keys
     cdef TokenCache _cache
-    cdef object _source, _clock, _proof_of, _reject
+    cdef object _source, _clock, _to_proof, _reject
     cdef dict _thumbprints
 
     cdef _run(self, raw, certificate)

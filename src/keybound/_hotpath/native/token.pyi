@@ -52,7 +52,7 @@ class Validator(Generic[Result]):
         source: Any,
         static_keys: KeyIndex | None,
         clock: Clock,
-        proof_of: Callable[[Any], bytes | None],
+        to_proof: Callable[[Any], bytes | None],
         reject: Callable[[int], Exception],
         cache: TokenCache | None,
     ) -> None: ...

@@ -223,7 +223,7 @@ class Validator(Generic[Result]):
         source: Any,
         static_keys: KeyIndex | None,
         clock: Clock,
-        proof_of: Callable[[Any], bytes | None],
+        to_proof: Callable[[Any], bytes | None],
         reject: Callable[[int], Exception],
         cache: TokenCache | None,
     ) -> None:
@@ -231,7 +231,7 @@ class Validator(Generic[Result]):
         self._source = source
         self._keys = static_keys
         self._clock = clock
-        self._proof_of = proof_of
+        self._to_proof = to_proof
         self._reject = reject
         self._cache = cache
 
@@ -256,7 +256,7 @@ class Validator(Generic[Result]):
     def _run(self, raw: Any, certificate: Any) -> VerifiedToken | int:
         keys: KeyIndex = self._keys if self._keys is not None else self._source.snapshot()._index
         now = self._clock()
-        proof = self._proof_of(certificate)
+        proof = self._to_proof(certificate)
         if self._cache is None or not self._may_be_cached(raw):
             return validate(self._policy, keys, raw, now, proof)
         entry = self._cache.find(raw, keys)
