@@ -115,7 +115,7 @@ class Road:
             source=None,
             static_keys=self.keys,
             clock=self.clock,
-            proof_of=proof_of,
+            to_proof=proof_of,
             reject=Verdict,
             cache=cache.TokenCache(keybound.CacheSettings()),
         )

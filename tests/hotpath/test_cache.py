@@ -61,7 +61,7 @@ class Bench:
             source=self,
             static_keys=None,
             clock=self.wall,
-            proof_of=proof_of,
+            to_proof=proof_of,
             reject=Refused,
             cache=self.cache,
         )
