@@ -13,7 +13,7 @@ import pytest
 import keybound._hotpath
 from keybound._hotpath import pure as pure_package
 
-MODULES = ("base64url", "cache", "claims", "digest", "signature", "strict_json", "token")
+MODULES = ("base64url", "batch", "cache", "claims", "digest", "signature", "strict_json", "token")
 STUBS = Path(keybound._hotpath.__file__).parent / "native"
 # The pure twin alone: its checks one by one, for `explain`.
 PURE_ALONE = {"claims": {"CHECKS", "check_claims"}}
