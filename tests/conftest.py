@@ -18,7 +18,7 @@ from keybound.binding import proof_of
 from keybound.testing import CertificateAuthority, FakeClock, FakeIssuer, make_token
 
 # `KEYBOUND_HYPOTHESIS=long pytest` looks twenty times as far.
-for name, examples in (("default", 100), ("long", 2000)):
+for name, examples in (("default", 200), ("long", 4000)):
     settings.register_profile(
         name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
