@@ -375,6 +375,10 @@ def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
     known = header.choose(segments.at, segments.first_dot, keys)
     if type(known) is not Remembered:
         return known
+    if not (<Remembered>known).b64:
+        # RFC 7797, 5.2: what stands between two dots is text for a URL.
+        if not segments.at[segments.first_dot:segments.second_dot].isascii():
+            return REASON_BASE64URL_INVALID
     payload = _verify_segments(known, &segments, &verdict)
     if payload is None:
         return verdict

@@ -481,3 +481,9 @@ class TestObject:
         builder = x509.CertificateBuilder(name, name, private.public_key(), 1, now, now)
         with pytest.raises(InvalidKey):
             JWK.from_key(builder.sign(private, hashes.SHA256()))
+
+
+def test_pem_of_several_keys_is_refused():
+    pem = KEYS["ES256"].public_pem()
+    with pytest.raises(InvalidKey, match="more than one PEM block"):
+        JWK.from_pem(pem + pem)

@@ -353,3 +353,14 @@ class TestObject:
         assert verdict(token(RS), keys) is Reason.OK
         assert len(keys) == 2001
         assert keybound.JWKSet.from_json(json.dumps({"keys": one[:100]})).keys[99].kid == "99"
+
+
+def test_a_set_cannot_be_changed():
+    keys = JWKSet.from_json({"keys": [SigningKey.generate("ES256").public_jwk()]})
+    for name in ("keys", "skipped", "_index", "other"):
+        with pytest.raises(AttributeError):
+            setattr(keys, name, ())
+        with pytest.raises(AttributeError):
+            delattr(keys, name)
+    with pytest.raises(TypeError):
+        keys.skipped["x"] = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keybound import JWKSet, Reason, TokenRejected, jws
+from keybound.testing import SigningKey, make_token
 
 KEYS = JWKSet.from_json(
     {
@@ -45,3 +46,22 @@ def test_only_when_asked_for():
         with pytest.raises(TokenRejected) as caught:
             verify(token, KEYS, algorithms=["HS256"], **options)
         assert caught.value.reason is Reason.CRIT_UNSUPPORTED
+
+
+def test_attached_text_is_text_of_a_url():
+    """Section 5.2: octets that no URL holds are refused, whether the token is str or bytes."""
+    key = SigningKey.generate("HS256")
+    keys = JWKSet.from_secret(key.secret, alg="HS256")
+    options = {"algorithms": ["HS256"], "allow_unencoded_payload": True}
+    for text, good in ((b"plain", True), ("caf\u00e9".encode(), False)):
+        signature = key.sign(PROTECTED.encode() + b"." + text)
+        compact = (
+            make_token(PROTECTED, "-", key, signature=signature).encode().replace(b".-.", b"." + text + b".")
+        )
+        for token in (compact, compact.decode()):
+            if good:
+                assert jws.verify(token, keys, **options).payload == text
+            else:
+                with pytest.raises(TokenRejected) as caught:
+                    jws.verify(token, keys, **options)
+                assert caught.value.reason is Reason.BASE64URL_INVALID

@@ -95,6 +95,8 @@ class JWK:
         data = _octets(pem)
         if b"PRIVATE KEY-----" in data:
             raise InvalidKey("this is a private key; only its public part belongs here")
+        if data.count(b"-----BEGIN ") > 1:
+            raise InvalidKey("there is more than one PEM block; give the one that is the key")
         certificate = b"-----BEGIN CERTIFICATE-----" in data
         try:
             loaded = x509.load_pem_x509_certificate(data) if certificate else load_pem_public_key(data)

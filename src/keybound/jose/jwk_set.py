@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from keybound._hotpath import token
 from keybound._hotpath.contract import Kind
@@ -25,10 +25,17 @@ class JWKSet:
 
     __slots__ = ("_index", "keys", "skipped")
 
-    def __init__(self, keys: Iterable[JWK]) -> None:
-        """:raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside public keys"""
-        self.keys = tuple(keys) if isinstance(keys, Iterable) else (keys,)
-        self.skipped: Mapping[str, int] = MappingProxyType({})
+    keys: tuple[JWK, ...]
+    skipped: Mapping[str, int]
+    _index: token.KeyIndex
+
+    def __init__(self, keys: Iterable[JWK], *, skipped: Mapping[str, int] | None = None) -> None:
+        """Keys as they are, with the count of those that were left out before.
+
+        :raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside public keys
+        """
+        object.__setattr__(self, "keys", tuple(keys) if isinstance(keys, Iterable) else (keys,))
+        object.__setattr__(self, "skipped", MappingProxyType(dict(skipped or {})))
         if not all(isinstance(key, JWK) for key in self.keys):
             raise InvalidKey("a JWKSet is made of JWK objects")
         if not self.keys:
@@ -37,7 +44,14 @@ class JWKSet:
         if len({key._kind is Kind.SECRET for key in self.keys}) == 2:
             raise InvalidKey("the JWK Set mixes secrets with public keys")
         _check_kids_of_secrets(key.kid for key in self.keys if key._kind is Kind.SECRET)
-        self._index = token.KeyIndex((key.kid, key._handle, key._mask) for key in self.keys)
+        index = token.KeyIndex((key.kid, key._handle, key._mask) for key in self.keys)
+        object.__setattr__(self, "_index", index)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a JWKSet is immutable")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a JWKSet is immutable")
 
     @classmethod
     def from_json(cls, document: str | bytes | Mapping[str, Any]) -> JWKSet:
@@ -64,9 +78,7 @@ class JWKSet:
                 if _is_private(entry):
                     raise
                 skipped[str(unusable)] += 1
-        self = cls(usable)
-        self.skipped = MappingProxyType(dict(skipped))
-        return self
+        return cls(usable, skipped=skipped)
 
     @classmethod
     def from_pem(cls, pem: str | bytes, *, kid: str | None = None, alg: str | None = None) -> JWKSet:

@@ -157,6 +157,9 @@ def open_token(header: CompiledHeader, keys: KeyIndex, raw: object) -> tuple[Hea
     parsed = header.parse(parts[0])
     if isinstance(parsed, int):
         return parsed
+    if not parsed.b64 and not parts[1].isascii():
+        # RFC 7797, 5.2: what stands between two dots is text for a URL.
+        return Reason.BASE64URL_INVALID
     opened = open_parts(parsed, keys, *parts)
     if not isinstance(opened, int):
         header._keep(parts[0], parsed)
