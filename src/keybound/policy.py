@@ -127,6 +127,9 @@ class AccessTokenPolicy:
             raise PolicyError(
                 "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
             )
+        # "false" from an environment variable would be true.
+        if type(allow_missing_exp) is not bool:
+            raise PolicyError("allow_missing_exp must be True or False")
         own = text_list("required_claims", required_claims)
         required = dict.fromkeys((*profile.required_claims, *own))
         if allow_missing_exp:
@@ -186,13 +189,14 @@ class AccessTokenPolicy:
 
 
 def text(name: str, value: object) -> str:
-    """``value`` if it is non-empty text.
+    """``value`` as plain ``str``, which is all the hot path takes, if it is non-empty text.
 
     :raises PolicyError: it is not
     """
     if not isinstance(value, str) or not value:
         raise PolicyError(f"{name} must be non-empty text")
-    return value
+    # What str() says of a member of an enum is not its value.
+    return str.__str__(value)
 
 
 def text_list(name: str, values: str | Iterable[str], *, some: bool = False) -> tuple[str, ...]:

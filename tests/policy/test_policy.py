@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from typing import Any
 
 import pytest
@@ -94,6 +95,9 @@ HUGE = 10**400
         {"forbidden_claims": ["scope", "scp"], "scopes": ["read"]},
         {"allow_missing_exp": True, "profile": profiles.RFC9068},
         {"allow_missing_exp": True, "required_claims": ["exp"]},
+        {"allow_missing_exp": "false"},
+        {"allow_missing_exp": 0},
+        {"allow_missing_exp": None},
         {"scopes": [""]},
         {"scopes": [None]},
         {"scopes": 5},
@@ -197,6 +201,21 @@ def test_options_may_be_any_iterable(world: Any, judge: Any) -> None:
         types=("at+jwt",),
     )
     judge.accepts(world.token(acr="1"), required_claims="acr", forbidden_claims="act", scopes="read write")
+
+
+class Site(str, enum.Enum):
+    ISSUER = "https://as.example.com/tenant"
+    AUDIENCE = "https://rs.example.com/"
+    CLAIM = "acr"
+    SCOPE = "read"
+
+
+def test_text_of_an_enum_is_its_value(world: Any, judge: Any) -> None:
+    options = {"issuer": Site.ISSUER, "audience": [Site.AUDIENCE], "scopes": [Site.SCOPE]}
+    judge.accepts(world.token(acr=1), required_claims=[Site.CLAIM], **options)
+    judge.rejects(
+        world.token(acr=1), Reason.CLAIM_FORBIDDEN, claim="acr", forbidden_claims=[Site.CLAIM], **options
+    )
 
 
 def test_the_binding_is_looked_away_from_only_when_typed_out(world: Any) -> None:

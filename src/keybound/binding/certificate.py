@@ -76,7 +76,8 @@ class PresentedCertificate:
         :raises BindingRejected: it is not exactly one DER SEQUENCE
         """
         if isinstance(der, bytes) and len(der) <= _MAX_CERTIFICATE_BYTES:
-            hashed = digest.certificate_thumbprint(der)
+            # The hot path takes no subclass.
+            hashed = digest.certificate_thumbprint(bytes(der))
             if hashed is not None:
                 return cls(hashed)
         raise BindingRejected(Reason.CERTIFICATE_INVALID)

@@ -142,7 +142,10 @@ def _names(algorithms: Iterable[str]) -> tuple[str, ...]:
 def _rules(algorithms: Iterable[str], b64: bool, limits: Limits) -> token.CompiledHeader:
     if not isinstance(limits, Limits):
         raise PolicyError("limits must be a keybound.Limits")
-    return _compiled(_names(algorithms), bool(b64), limits)
+    # "false" from an environment variable would be true.
+    if type(b64) is not bool:
+        raise PolicyError("allow_unencoded_payload must be True or False")
+    return _compiled(_names(algorithms), b64, limits)
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,350 @@
+"""Whatever is put in, nothing but a ``KeyboundError`` comes out: no TypeError, no RecursionError, no crash.
+
+Values of any type go into every public callable, in every place where a caller puts what came from
+elsewhere or what an operator wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import inspect
+import json
+import types
+import uuid
+from typing import Any
+
+import pytest
+
+pytest.importorskip("hypothesis")
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import keybound
+from keybound import JWK, AccessTokenValidator, CacheSettings, JWKSet, Limits, PresentedCertificate, jws
+from keybound.errors import Reason, rejection
+from keybound.testing import SigningKey
+
+
+class Colour(str, enum.Enum):
+    RED = "red"
+
+
+class Text(str):
+    pass
+
+
+class Octets(bytes):
+    pass
+
+
+def deep(levels: int, kind: type = list) -> Any:
+    value: Any = kind()
+    for _ in range(levels):
+        value = [value] if kind is list else {"keys": value}
+    return value
+
+
+def endless() -> Any:
+    value: dict[str, Any] = {}
+    value["keys"] = [value]
+    value["header"] = value
+    return value
+
+
+OBJECTS = [object(), object, type, print, ..., lambda: None, bytearray(b"a.b.c"), memoryview(b"a.b.c")]
+OBJECTS += [decimal.Decimal("NaN"), fractions.Fraction(1, 3), datetime.date(2025, 1, 1), uuid.UUID(int=0)]
+NUMBERS = [1j, float("nan"), float("inf"), -0.0, 10**400, -(10**400), 2**63, -1, 0, True]
+TEXTS = [
+    "",
+    "\0",
+    "\ud800",
+    "\udfff" * 50,
+    "\u00e9" * 10,
+    "x" * 100_000,
+    Colour.RED,
+    Text("a.b.c"),
+    "." * 100_000,
+]
+TEXTS += [
+    "[" * 100_000,
+    "{" * 100_000,
+    '{"keys":[' * 1000,
+    "-----BEGIN CERTIFICATE-----",
+    "-----BEGIN " * 1000,
+]
+TEXTS += ["eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJFUzI1NiJ9.e30.AAAA"]
+OCTETS = [
+    b"",
+    b"\xff",
+    Octets(b"a.b.c"),
+    Octets(bytes(32)),
+    Octets(b"\x30\x01x"),
+    b'{"a":' * 50_000,
+    b"0" * 70_000,
+]
+OCTETS += [
+    b"\x30\x82",
+    b"\x30" * 100,
+    b"\x30\x80" * 50_000,
+    b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----",
+]
+CONTAINERS = [
+    range(3),
+    {1, 2},
+    frozenset("a"),
+    {1: 2},
+    {None: None},
+    {"a": object()},
+    [[]],
+    [None],
+    [{}],
+    ({},),
+]
+CONTAINERS += [
+    {"keys": None},
+    {"kty": []},
+    types.MappingProxyType({"keys": []}),
+    collections.OrderedDict(kty="oct"),
+]
+ODD = [None, *OBJECTS, *NUMBERS, *TEXTS, *OCTETS, *CONTAINERS]
+# Too deep for what hypothesis prints.
+ENDLESS = [deep(5_000), deep(300, dict), deep(100_000), endless()]
+
+KEY = SigningKey.generate("ES256")
+KEYS = JWKSet.from_json(KEY.public_jwk())
+PARTS = [
+    "payload",
+    "protected",
+    "signature",
+    "signatures",
+    "header",
+    "keys",
+    "kty",
+    "kid",
+    "alg",
+    "crv",
+    "x",
+    "y",
+]
+PARTS += ["n", "e", "k", "d", "use", "key_ops", "crit", "b64", "typ", ""]
+WORDS = [
+    "RSA",
+    "EC",
+    "OKP",
+    "oct",
+    "P-256",
+    "Ed25519",
+    "sig",
+    "verify",
+    "ES256",
+    "HS256",
+    "none",
+    "AQAB",
+    "AA",
+    "e30",
+]
+WORDS += [KEY.public_jwk()["x"], KEY.public_jwk()["y"], "eyJhbGciOiJFUzI1NiJ9", "A" * 43, "AQ" + "A" * 340]
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.sampled_from(WORDS)
+)
+SCALARS |= st.text(st.characters(codec=None), max_size=5) | st.sampled_from(ODD)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner)
+        | st.dictionaries(st.sampled_from(PARTS), inner, max_size=6)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+JSON_TEXT = ANYTHING.map(lambda value: dumped(value))
+
+
+def dumped(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return repr(type(value))
+
+
+SETTINGS: dict[str, Any] = {"algorithms": ["ES256"]}
+
+
+def validator(**options: Any) -> AccessTokenValidator:
+    return AccessTokenValidator(**{"issuer": "i", "audience": "a", "keys": KEYS, **SETTINGS} | options)
+
+
+VALIDATOR = validator()
+
+# Every place for a value, one at a time.
+ONE_VALUE = {
+    "validate": lambda value: VALIDATOR.validate(value),
+    "avalidate": lambda value: asyncio.run(VALIDATOR.avalidate(value)),
+    "explain": lambda value: VALIDATOR.explain(value),
+    "validate_many": lambda value: VALIDATOR.validate_many(value),
+    "validate_many token": lambda value: VALIDATOR.validate_many([value, value]),
+    "validate_many certificates": lambda value: VALIDATOR.validate_many(["a.b.c"], certificates=value),
+    "validate_many certificate": lambda value: VALIDATOR.validate_many(["a.b.c"], certificates=[value]),
+    "validate_many threads": lambda value: VALIDATOR.validate_many(["a.b.c"], threads=value),
+    "jws.verify": lambda value: jws.verify(value, KEYS, algorithms=["ES256"]),
+    "jws.verify keys": lambda value: jws.verify("a.b.c", value, algorithms=["ES256"]),
+    "jws.verify algorithms": lambda value: jws.verify("a.b.c", KEYS, algorithms=value),
+    "jws.verify detached_payload": lambda value: jws.verify("a..c", KEYS, **SETTINGS, detached_payload=value),
+    "jws.verify allow": lambda value: jws.verify("a.b.c", KEYS, **SETTINGS, allow_unencoded_payload=value),
+    "jws.verify limits": lambda value: jws.verify("a.b.c", KEYS, **SETTINGS, limits=value),
+    "jws.verify_json": lambda value: jws.verify_json(value, KEYS, **SETTINGS),
+    "jws.verify_json detached": lambda value: jws.verify_json(value, KEYS, **SETTINGS, detached_payload=b""),
+    "jws.verify_json payload": lambda value: jws.verify_json("{}", KEYS, **SETTINGS, detached_payload=value),
+    "jws.verify_json keys": lambda value: jws.verify_json("{}", value, **SETTINGS),
+    "jws.verify_json algorithms": lambda value: jws.verify_json("{}", KEYS, algorithms=value),
+    "jws.verify_json limits": lambda value: jws.verify_json("{}", KEYS, **SETTINGS, limits=value),
+    "jws.verify_json payload member": lambda value: jws.verify_json(
+        {"payload": value, "signature": "AA", "protected": "eyJhbGciOiJFUzI1NiJ9"}, KEYS, **SETTINGS
+    ),
+    "jws.verify_json header member": lambda value: jws.verify_json(
+        {"payload": "AA", "signature": "AA", "protected": "eyJhbGciOiJFUzI1NiJ9", "header": value},
+        KEYS,
+        **SETTINGS,
+    ),
+    "jws.verify_json header parameter": lambda value: jws.verify_json(
+        {"payload": "AA", "signature": "AA", "protected": "eyJhbGciOiJFUzI1NiJ9", "header": {"x": value}},
+        KEYS,
+        **SETTINGS,
+    ),
+    "jws.verify_json signatures": lambda value: jws.verify_json(
+        {"payload": "AA", "signatures": value}, KEYS, **SETTINGS
+    ),
+    "jws.verify_json entry": lambda value: jws.verify_json(
+        {"payload": "AA", "signatures": [value]}, KEYS, **SETTINGS
+    ),
+    "JWK.from_json": JWK.from_json,
+    "JWK.from_pem": JWK.from_pem,
+    "JWK.from_der": JWK.from_der,
+    "JWK.from_key": JWK.from_key,
+    "JWK.from_secret": lambda value: JWK.from_secret(value, alg="HS256"),
+    "JWK.from_secret alg": lambda value: JWK.from_secret(b"x" * 64, alg=value),
+    "JWK.from_secret kid": lambda value: JWKSet([JWK.from_secret(b"x" * 64, alg="HS256", kid=value)]),
+    "JWK.from_pem alg": lambda value: JWK.from_pem(KEY.public_pem(), alg=value),
+    "JWK.from_pem kid": lambda value: JWKSet([JWK.from_pem(KEY.public_pem(), kid=value)]),
+    "JWKSet": JWKSet,
+    "JWKSet of one": lambda value: JWKSet([value]),
+    "JWKSet.from_json": JWKSet.from_json,
+    "JWKSet.from_json keys": lambda value: JWKSet.from_json({"keys": value}),
+    "JWKSet.from_json key": lambda value: JWKSet.from_json({"keys": [value]}),
+    "JWKSet.from_pem": JWKSet.from_pem,
+    "JWKSet.from_der": JWKSet.from_der,
+    "JWKSet.from_key": JWKSet.from_key,
+    "JWKSet.from_secret": lambda value: JWKSet.from_secret(value, alg="HS256"),
+    "PresentedCertificate": PresentedCertificate,
+    "PresentedCertificate.from_der": PresentedCertificate.from_der,
+    "PresentedCertificate.from_pem": PresentedCertificate.from_pem,
+    "PresentedCertificate.from_sha256": PresentedCertificate.from_sha256,
+    "PresentedCertificate.from_certificate": PresentedCertificate.from_certificate,
+    "thumbprint": keybound.thumbprint,
+    "Limits token_bytes": lambda value: Limits(token_bytes=value),
+    "Limits header_bytes": lambda value: Limits(header_bytes=value),
+    "Limits json_depth": lambda value: Limits(json_depth=value),
+    "CacheSettings entries": lambda value: CacheSettings(entries=value),
+    "CacheSettings memory_bytes": lambda value: CacheSettings(memory_bytes=value),
+    "CacheSettings lifetime": lambda value: validator(cache=CacheSettings(lifetime=value)),
+    "challenge realm": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(realm=value),
+    "challenge scope": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(scope=value),
+}
+
+
+OPTIONS = [
+    "issuer",
+    "audience",
+    "keys",
+    "algorithms",
+    "profile",
+    "types",
+    "leeway",
+    "max_lifetime",
+    "max_age",
+]
+OPTIONS += [
+    "required_claims",
+    "forbidden_claims",
+    "allow_missing_exp",
+    "scopes",
+    "binding",
+    "limits",
+    "clock",
+    "cache",
+]
+
+
+def only_ours(call: Any, value: Any) -> None:
+    try:
+        call(value)
+    except keybound.KeyboundError as raised:
+        texts = [str(raised), repr(raised)]
+    else:
+        texts = []
+    assert all(len(text) < 500 for text in texts)
+
+
+@pytest.mark.parametrize("place", ONE_VALUE)
+def test_odd_values(place: str) -> None:
+    for value in (*ODD, *ENDLESS):
+        only_ours(ONE_VALUE[place], value)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_odd_options(option: str) -> None:
+    for value in (*ODD, *ENDLESS):
+        only_ours(lambda given: validator(**{option: given}), value)
+
+
+def test_every_option_is_tried() -> None:
+    assert set(inspect.signature(AccessTokenValidator).parameters) == set(OPTIONS)
+
+
+@given(st.sampled_from(sorted(ONE_VALUE)), ANYTHING)
+@example("JWKSet", [])
+def test_any_value(place: str, value: Any) -> None:
+    only_ours(ONE_VALUE[place], value)
+
+
+@given(st.sampled_from(sorted(place for place in ONE_VALUE if "json" in place)), JSON_TEXT)
+def test_any_json(place: str, value: str) -> None:
+    only_ours(ONE_VALUE[place], value)
+    only_ours(ONE_VALUE[place], value.encode("utf-8", "surrogatepass"))
+
+
+@given(st.dictionaries(st.sampled_from(OPTIONS), ANYTHING, max_size=3))
+def test_any_options(options: dict[str, Any]) -> None:
+    only_ours(lambda given: validator(**given), options)
+
+
+@given(raw=ANYTHING, certificate=ANYTHING)
+def test_any_token_with_any_certificate(world: Any, raw: Any, certificate: Any) -> None:
+    judged = world.validator()
+    for token in (raw, world.token(certificate=world.client), world.token()):
+        for call in (judged.validate, judged.explain):
+            only_ours(functools.partial(call, certificate=certificate), token)
+
+
+@given(ANYTHING)
+def test_any_claims_and_any_header(world: Any, value: Any) -> None:
+    for part in (
+        value,
+        {"exp": value},
+        {"cnf": value},
+        {"cnf": {"x5t#S256": value}},
+        {"alg": "ES256", "kid": value},
+    ):
+        text = dumped(part).encode()
+        for raw in (world.forge(payload=text), world.forge(header=text)):
+            only_ours(world.validator().validate, raw)
+            only_ours(world.validator().explain, raw)
