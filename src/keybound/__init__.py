@@ -3,6 +3,7 @@
 from keybound import profiles
 from keybound._about import __version__, about
 from keybound._hotpath import BACKEND
+from keybound._tables import configure_tables
 from keybound.binding import PresentedCertificate, thumbprint
 from keybound.errors import (
     BindingRejected,
@@ -49,6 +50,7 @@ __all__ = [
     "Unavailable",
     "__version__",
     "about",
+    "configure_tables",
     "jws",
     "profiles",
     "thumbprint",

@@ -25,7 +25,7 @@ LAYERS = (
     ("binding", "keys", "stores", "proxies"),
     ("profiles", "policy"),
     ("tokens", "clients"),
-    ("_about", ""),
+    ("_about", "_tables", ""),
     ("cli", "server", "integrations", "compat", "testing", "__main__"),
 )
 """From the bottom to the top; the empty name is the package itself, whose names are the public ones."""

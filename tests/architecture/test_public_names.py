@@ -35,6 +35,7 @@ NAMES = [
     "Unavailable",
     "__version__",
     "about",
+    "configure_tables",
     "jws",
     "profiles",
     "thumbprint",
