@@ -20,7 +20,7 @@ from keybound.policy import BindingMode
 from keybound.profiles import PROFILES
 from keybound.tokens.access_token import AccessTokenValidator
 
-__all__ = ["TOKEN_NOTE", "Request", "request_options"]
+__all__ = ["TOKEN_NOTE", "OneOf", "Request", "request_options"]
 
 TOKEN_NOTE = """\
 TOKEN is the token itself, @FILE, or - for standard input. An argument stays in the shell's history
@@ -46,7 +46,7 @@ class Request:
     clock: Clock
 
 
-class _OneOf(click.Choice):  # type: ignore[type-arg]  # no generic in older versions of click
+class OneOf(click.Choice):  # type: ignore[type-arg]  # no generic in older versions of click
     """A choice whose message does not repeat what was typed."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -80,13 +80,13 @@ _OPTIONS = (
     click.option(
         "--alg",
         "algorithms",
-        type=_OneOf(list(ALGORITHMS)),
+        type=OneOf(list(ALGORITHMS)),
         metavar="ALG",
         multiple=True,
         help="Allowed alg, such as PS256. Repeatable.",
     ),
     click.option(
-        "--profile", type=_OneOf(list(PROFILES)), default="oauth", show_default=True, help="Named policy."
+        "--profile", type=OneOf(list(PROFILES)), default="oauth", show_default=True, help="Named policy."
     ),
     click.option(
         "--typ", "types", multiple=True, help="Accepted typ, in place of the profile's. Repeatable."
@@ -96,7 +96,7 @@ _OPTIONS = (
     ),
     click.option("--certificate-sha256", help="Its SHA-256 instead: hexadecimal, base64 or base64url."),
     click.option(
-        "--binding", type=_OneOf(get_args(BindingMode)), help="What to do about cnf [default: if-present]."
+        "--binding", type=OneOf(get_args(BindingMode)), help="What to do about cnf [default: if-present]."
     ),
     click.option("--scope", "scopes", multiple=True, help="Scope the token must carry. Repeatable."),
     click.option(
