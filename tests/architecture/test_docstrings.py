@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def callables(module: str) -> Iterator[tuple[str, Any]]:
     loaded = importlib.import_module(module)
     for name in getattr(loaded, "__all__", ()):
         value = getattr(loaded, name)
+        if isinstance(value, types.GenericAlias):
+            continue  # a class too, to Python 3.10; its text is below it
         if inspect.isroutine(value) or inspect.isclass(value):
             yield f"{module}.{name}", value
         for member, inner in vars(value).items() if inspect.isclass(value) else ():
