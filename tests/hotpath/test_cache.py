@@ -168,7 +168,7 @@ def test_expiry_is_checked_on_every_hit(twins: Any, world: Any) -> None:
 
 
 def test_a_clock_that_steps_back_does_not_revive_an_entry(twins: Any, world: Any) -> None:
-    """Field lessons 7: what has expired is looked at from the start, signature and all."""
+    """What has expired is looked at from the start, signature and all."""
     bench, raw = Bench(twins, lifetime=10_000), token(world)
     assert bench.present(raw) is Reason.OK
     bench.wall.set(START + AHEAD + 11)
@@ -241,7 +241,7 @@ def test_caches_of_two_policies_do_not_mix(twins: Any, world: Any) -> None:
 
 
 def test_entry_dies_with_its_keys(twins: Any, world: Any) -> None:
-    """Field lessons 4: a key that is gone takes its tokens along; so does any new snapshot."""
+    """A key that is gone takes its tokens along; so does any new snapshot."""
     bench, raw = Bench(twins), token(world)
     assert bench.present(raw) is Reason.OK
     assert bench.present(raw) is Reason.OK

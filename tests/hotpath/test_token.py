@@ -79,7 +79,7 @@ class TestKeyIndex:
         assert index.candidates(None, 0) == Reason.KEY_UNSUITABLE
 
     def test_fifty_keys_cost_a_token_without_kid_nothing(self, twins: Any) -> None:
-        """Field lessons: no key is tried at all unless exactly one fits."""
+        """No key is tried at all unless exactly one fits."""
         key = handle(twins, 0)
         index = twins.token.KeyIndex([(f"kid-{number}", key, BIT) for number in range(50)])
         assert index.candidates(None, ES256.index) == Reason.KEY_AMBIGUOUS

@@ -219,7 +219,7 @@ def test_a_remembered_header_does_not_excuse_the_signature(world: Any, judge: An
 
 
 def test_validators_of_different_policies_do_not_mix(world: Any, judge: Any) -> None:
-    """Field lessons: two verifiers with other audiences or bindings in one process."""
+    """Two verifiers with other audiences or bindings in one process."""
     raw = world.token(certificate=world.client)
     strict, lax = world.validator(), world.validator(binding="ignore")
     elsewhere = world.validator(audience="urn:elsewhere")

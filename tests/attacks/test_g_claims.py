@@ -1,0 +1,160 @@
+"""Claims that were not checked, or not as they were meant."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+import keybound
+from keybound.errors import Reason
+from keybound.testing import OMIT, SigningKey
+
+ISSUER = "https://as.example.com/tenant"
+AUDIENCE = "https://rs.example.com/"
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https", "", "h", "https://as.example.com", ISSUER[1:], ISSUER + "/", ISSUER + "x"]
+)
+def test_g1_part_of_an_issuer(world: Any, judge: Any, issuer: str) -> None:
+    judge.rejects(world.token(iss=issuer), Reason.ISS_MISMATCH)
+    if issuer:
+        judge.rejects(world.token(), Reason.ISS_MISMATCH, issuer=issuer)
+    judge.accepts(world.token())
+
+
+@pytest.mark.parametrize("issuer", [[ISSUER], [ISSUER, "x"], {"iss": ISSUER}, {ISSUER: 1}, None, 5])
+def test_g2_list_of_issuers(world: Any, judge: Any, issuer: Any) -> None:
+    judge.rejects(world.token(iss=issuer), Reason.ISS_INVALID)
+
+
+@pytest.mark.parametrize(
+    "audience", [[], [""], "", None, {}, [[]], [[AUDIENCE]], {"0": AUDIENCE}, [None], False, 0]
+)
+def test_g3_empty_audiences(world: Any, judge: Any, audience: Any) -> None:
+    expected = Reason.AUD_MISMATCH if audience in ("", [""]) else Reason.AUD_INVALID
+    judge.rejects(world.token(aud=audience), expected)
+    judge.accepts(world.token(aud=[AUDIENCE]))
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("value", ["1", "", [], [1], {}, None, True, False, "1750000000", "never"])
+def test_g4_g5_times_of_another_type(world: Any, judge: Any, claim: str, value: Any) -> None:
+    reason = {"exp": Reason.EXP_INVALID, "nbf": Reason.NBF_INVALID, "iat": Reason.IAT_INVALID}[claim]
+    judge.rejects(world.token(**{claim: value}), reason)
+    judge.rejects(world.token(**{claim: value}), reason, allow_missing_exp=True)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1e309", "true"])
+def test_g6_numbers_that_are_none(world: Any, judge: Any, value: str) -> None:
+    for claim in ("exp", "nbf", "iat"):
+        (verdict,) = judge.verdicts(
+            world.validator(), world.with_text(f'"{claim}":{value}', instead_of=claim)
+        )
+        assert verdict in (
+            Reason.JSON_INVALID,
+            Reason.JSON_NUMBER_OUT_OF_RANGE,
+            Reason.EXP_INVALID,
+            Reason.NBF_INVALID,
+            Reason.IAT_INVALID,
+        )
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ("jti", Reason.JTI_INVALID),
+        ("sub", Reason.SUB_INVALID),
+        ("client_id", Reason.CLIENT_ID_INVALID),
+        ("scope", Reason.SCOPE_INVALID),
+    ],
+)
+def test_g7_text_claims_of_another_type(world: Any, judge: Any, claim: str, reason: Reason) -> None:
+    for value in (["good"], {"good": 1}, 5, True, None):
+        judge.rejects(world.token(**{claim: value}), reason)
+    judge.accepts(world.token(**{claim: "good"}))
+
+
+def test_g8_the_signature_error_wins_and_carries_no_claims(world: Any, judge: Any) -> None:
+    stranger = SigningKey.generate("ES256", kid=world.key.kid)
+    for wrong in ({"lifetime": -60}, {"aud": "x"}, {"iss": "x"}, {"cnf": {}}, {"exp": "x"}):
+        error = judge.rejects(world.token(key=stranger, **wrong), Reason.SIGNATURE_INVALID)
+        assert vars(error) == {"reason": Reason.SIGNATURE_INVALID, "claim": None, "scope": None}
+    judge.rejects(world.token(lifetime=-60), Reason.TOKEN_EXPIRED)
+
+
+def test_g9_audience_is_checked_by_default(world: Any, judge: Any) -> None:
+    judge.rejects(world.token(aud=OMIT), Reason.AUD_MISSING)
+    judge.rejects(world.token(aud="https://other.example.com/"), Reason.AUD_MISMATCH)
+    with pytest.raises(TypeError, match="audience"):
+        keybound.AccessTokenValidator(issuer=ISSUER, keys=world.keys, algorithms=["ES256"])  # type: ignore[call-arg]
+    with pytest.raises(keybound.PolicyError):
+        world.validator(audience=None)
+
+
+def test_g10_expiry_is_checked_by_default(world: Any, judge: Any) -> None:
+    judge.rejects(world.token(exp=OMIT), Reason.EXP_MISSING)
+    judge.rejects(world.token(lifetime=-60), Reason.TOKEN_EXPIRED)
+    judge.rejects(world.token(exp=OMIT), Reason.EXP_MISSING, profile=keybound.profiles.RFC9068)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["https:\\/\\/as.example.com\\/tenant", "\\u0068ttps://as.example.com/tenant"]
+)
+def test_g11_issuer_is_compared_as_it_reads(world: Any, judge: Any, spelling: str) -> None:
+    judge.accepts(world.with_text(f'"iss":"{spelling}"', instead_of="iss"))
+    judge.rejects(world.with_text(f'"iss":"{spelling}x"', instead_of="iss"), Reason.ISS_MISMATCH)
+
+
+@pytest.mark.parametrize("raw", ["null", " ", "x", ".", "undefined", b"\0", "Bearer"])
+def test_g12_a_bad_token_is_not_no_token(judge: Any, raw: Any) -> None:
+    assert 'error="invalid_token"' in judge.rejects(raw, Reason.TOKEN_MALFORMED).challenge()
+    for nothing in (None, "", b""):
+        assert judge.rejects(nothing, Reason.TOKEN_MISSING).challenge() == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "typ",
+    [
+        "vp+jwt",
+        "dpop+jwt",
+        "logout+jwt",
+        "oauth-authz-req+jwt",
+        "token-introspection+jwt",
+        "id+jwt",
+        "secevent+jwt",
+    ],
+)
+def test_g15_another_kind_of_token(world: Any, judge: Any, typ: str) -> None:
+    judge.rejects(world.token(header={"typ": typ}), Reason.TYP_NOT_ALLOWED)
+    judge.rejects(world.token(header={"typ": f"application/{typ}"}), Reason.TYP_NOT_ALLOWED)
+    for generic in ("JWT", OMIT):
+        with pytest.raises(keybound.HeaderRejected):
+            world.validator(profile=keybound.profiles.RFC9068).validate(world.token(header={"typ": generic}))
+    judge.accepts(world.token(), profile=keybound.profiles.RFC9068)
+
+
+def test_g16_another_tenant(world: Any, judge: Any) -> None:
+    """One key set for all tenants, as some providers have it."""
+    judge.rejects(world.token(iss="https://as.example.com/other"), Reason.ISS_MISMATCH)
+    judge.rejects(world.token(aud="https://rs.example.com/other"), Reason.AUD_MISMATCH)
+    judge.rejects(world.token(), Reason.ISS_MISMATCH, issuer="https://as.example.com/other")
+    judge.accepts(world.token())
+
+
+def test_g24_no_audience_is_not_every_audience(world: Any) -> None:
+    for audience in ((), [], "", [""], {}, iter(())):
+        with pytest.raises(keybound.PolicyError):
+            world.validator(audience=audience)
+
+
+def test_g26_options_are_not_changed(world: Any, judge: Any) -> None:
+    options: dict[str, Any] = {"audience": [AUDIENCE], "required_claims": ["acr"], "scopes": ["read"]}
+    before = copy.deepcopy(options)
+    validator = world.validator(**options)
+    for _ in range(3):
+        judge.rejects(world.token(), Reason.CLAIM_MISSING, claim="acr", validator=validator)
+        judge.accepts(world.token(acr="1"), validator=validator)
+    assert options == before
