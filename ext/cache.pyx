@@ -16,7 +16,7 @@ cdef extern from "time.h" nogil:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Entry:
-    """A token that was verified with ``keys``; written once, before it is stored."""
+    """A token that was verified; written once, before it is stored."""
 
 
 @cython.final
@@ -24,7 +24,8 @@ cdef class Entry:
 cdef class TokenCache:
     """Two generations of entries: a full young one becomes the old one, and the old one goes.
 
-    Lookup is by the whole token. What is found counts only for the very key index that verified it.
+    Lookup is by the whole token. Entries die when another key index than the one that verified them is
+    asked about.
     """
 
     def __init__(self, settings):
@@ -51,9 +52,7 @@ cdef class TokenCache:
     def clear(self):
         """Forget every token."""
         with cython.critical_section(self):
-            self._dropped += len(self._young) + len(self._old)
-            self._young, self._old = {}, {}
-            self._young_cost = self._old_cost = 0
+            self._forget()
 
     cdef double now(self) except? -1.0:
         cdef timespec value
@@ -62,44 +61,64 @@ cdef class TokenCache:
         clock_gettime(CLOCK_MONOTONIC, &value)
         return value.tv_sec + value.tv_nsec * 1e-9
 
-    cdef Entry find(self, raw, keys):
+    cdef Entry find(self, str raw, keys):
         cdef Entry entry
         cdef double now = self.now()
         with cython.critical_section(self):
+            if keys is not self._keys:
+                self._forget()
+                self._keys = keys
             entry = self._young.get(raw)
             if entry is None:
-                entry = self._old.pop(raw, None)
+                entry = self._old.get(raw)
                 if entry is not None:
-                    self._old_cost -= entry.cost
                     self._put(raw, entry)
-            if entry is None or entry.keys is not keys or now >= entry.fresh_until:
-                self._misses += 1
-                return None
-            self._hits += 1
-            return entry
+            # True for a fresh entry, so a clock that says NaN finds none.
+            if entry is not None and now < entry.fresh_until:
+                self._hits += 1
+                return entry
+            self._misses += 1
+            self._dropped += self._remove(raw)
+            return None
 
-    cdef int store(self, raw, Entry entry) except -1:
+    cdef int store(self, str raw, keys, Entry entry) except -1:
         if entry.cost <= self._half_memory:
             entry.fresh_until = self.now() + self._lifetime
             with cython.critical_section(self):
-                self._put(raw, entry)
+                # Another thread may have come with newer keys in the meantime.
+                if keys is self._keys:
+                    self._put(raw, entry)
         return 0
 
-    cdef int drop(self, raw) except -1:
+    cdef int drop(self, str raw) except -1:
         """Forget one token, so that no clock that steps back finds it again."""
-        cdef Entry entry
         with cython.critical_section(self):
-            entry = self._young.pop(raw, None)
-            if entry is not None:
-                self._young_cost -= entry.cost
-                self._dropped += 1
+            self._dropped += self._remove(raw)
         return 0
 
-    cdef int _put(self, raw, Entry entry) except -1:
-        """Under the lock: into the young generation, which makes way when it is full."""
-        cdef Entry replaced = self._young.pop(raw, None)
-        if replaced is not None:
-            self._young_cost -= replaced.cost
+    # What follows is called under the lock.
+
+    cdef int _forget(self) except -1:
+        self._dropped += len(self._young) + len(self._old)
+        self._young, self._old = {}, {}
+        self._young_cost = self._old_cost = 0
+        return 0
+
+    cdef int _remove(self, str raw) except -1:
+        """How many entries there were: a token is in one generation at most."""
+        cdef Entry entry = self._young.pop(raw, None)
+        if entry is not None:
+            self._young_cost -= entry.cost
+            return 1
+        entry = self._old.pop(raw, None)
+        if entry is not None:
+            self._old_cost -= entry.cost
+            return 1
+        return 0
+
+    cdef int _put(self, str raw, Entry entry) except -1:
+        """Into the young generation, which makes way when it is full."""
+        self._remove(raw)
         if len(self._young) >= self._half_entries or self._young_cost + entry.cost > self._half_memory:
             self._dropped += len(self._old)
             self._old, self._old_cost = self._young, self._young_cost

@@ -10,12 +10,17 @@ from libc.string cimport memcmp
 import orjson
 
 from contract cimport (
+    CONTAINER_BYTES,
+    MEMBER_BYTES,
+    PLAIN_TEXT_FACTOR,
     REASON_JSON_DUPLICATE_MEMBER,
     REASON_JSON_INVALID,
     REASON_JSON_NUMBER_OUT_OF_RANGE,
     REASON_JSON_TOO_DEEP,
     REASON_OK,
     REASON_PAYLOAD_NOT_OBJECT,
+    TEXT_FACTOR,
+    VALUE_BYTES,
 )
 from core cimport (
     KB_JSON_E_DEEP,
@@ -45,7 +50,7 @@ from core cimport (
 
 from keybound.frozen import FrozenDict, FrozenList
 
-__all__ = ["load_frozen", "loads"]
+__all__ = ["footprint", "load_frozen", "loads"]
 
 cdef extern from "Python.h":
     ctypedef struct PyObject
@@ -67,6 +72,25 @@ def load_frozen(bytes data not None):
     cdef size_t size
     cdef const uint8_t *text = container_of(data, &size)
     return _object(text, size) if text[0] == c"{" else _array(text, size)
+
+
+def footprint(bytes data not None):
+    return footprint_of(<const uint8_t *>PyBytes_AS_STRING(data), len(data))
+
+
+cdef size_t footprint_of(const uint8_t *text, size_t size) noexcept nogil:
+    cdef size_t i, containers = 0, members = 0, values = 0, unusual = 0
+    for i in range(size):
+        containers += (text[i] == c"{") | (text[i] == c"[")
+        members += text[i] == c":"
+        values += text[i] == c","
+        unusual += (text[i] == c"\\") | (text[i] >= 0x80)
+    return (
+        CONTAINER_BYTES * containers
+        + MEMBER_BYTES * members
+        + VALUE_BYTES * values
+        + (TEXT_FACTOR if unusual else PLAIN_TEXT_FACTOR) * size
+    )
 
 
 cdef const uint8_t *container_of(bytes data, size_t *size) except NULL:

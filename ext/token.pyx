@@ -8,6 +8,7 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memchr, memcmp
 
 from contract cimport (
+    ENTRY_BYTES,
     REASON_BASE64URL_INVALID,
     REASON_KEY_AMBIGUOUS,
     REASON_KEY_UNKNOWN,
@@ -41,13 +42,11 @@ from keybound._hotpath.native.claims cimport (
 )
 from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
-from keybound._hotpath.native.strict_json cimport container_of, value_of
+from keybound._hotpath.native.strict_json cimport container_of, footprint_of, value_of
 
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.native import base64url, strict_json
 from keybound._hotpath.contract import (
-    ENTRY_BYTES,
-    PAYLOAD_FACTOR,
     REMEMBERED_CERTIFICATE_BYTES,
     REMEMBERED_CERTIFICATES,
 )
@@ -155,14 +154,17 @@ cdef class VerifiedToken:
                 self._claims = claims
         return claims
 
-    def claim(self, str name not None, default=None):
+    def claim(self, name, default=None):
         """One claim, read-only, without making the others; ``default`` where there is none."""
         cdef kb_json_cursor cursor
         cdef kb_json_member member
-        # A lone surrogate names no claim, and must not fail here.
-        cdef bytes wanted = name.encode("utf-8", "surrogatepass")
+        cdef bytes wanted
         cdef size_t size
         cdef const uint8_t *text
+        if not isinstance(name, str):
+            raise TypeError("the name of a claim is text")
+        # A lone surrogate names no claim, and must not fail here.
+        wanted = str.encode(name, "utf-8", "surrogatepass")
         if self._payload is None:
             raise TypeError("a verified token comes from a validator")
         text = container_of(self._payload, &size)
@@ -239,11 +241,14 @@ cdef class CompiledHeader:
 
     cdef int keep(self, Remembered known) except -1:
         """Keep a header whose signature verified; what nobody signed cannot fill the memo."""
+        cdef bint keys_changed
         with cython.critical_section(self):
             if self._last is known:
                 return 0
+            keys_changed = self._last is not None and self._last.keys is not known.keys
             self._last = known
-        if len(self._memo) >= MAX_REMEMBERED_HEADERS:
+        # Headers of former keys would keep those keys alive.
+        if keys_changed or len(self._memo) >= MAX_REMEMBERED_HEADERS:
             self._memo.clear()
         self._memo[known.encoded] = known
         return 0
@@ -531,7 +536,8 @@ cdef class Validator:
 
     cdef find(self, KeyIndex keys, raw, double now, const kb_proof *proof):
         """The token or the reason against it, if it was verified with these keys lately; else ``None``."""
-        cdef Entry entry = self._cache.find(raw, keys)
+        cdef str text = _spelling(raw)
+        cdef Entry entry = self._cache.find(text, keys)
         cdef int verdict
         if entry is None:
             return None
@@ -540,14 +546,14 @@ cdef class Validator:
             return entry.token
         if verdict // 100 == CLAIM_FAMILY:
             # Its time is over: a clock that steps back must not find it again.
-            self._cache.drop(raw)
+            self._cache.drop(text)
         return verdict
 
     cdef int store(self, KeyIndex keys, raw, VerifiedToken token, const kb_lasting *lasting) except -1:
+        cdef str text = _spelling(raw)
         cdef Entry entry = Entry.__new__(Entry)
-        entry.token, entry.keys, entry.lasting = token, keys, lasting[0]
-        entry.cost = ENTRY_BYTES + len(raw) + PAYLOAD_FACTOR * len(token._payload)
-        return self._cache.store(raw, entry)
+        entry.token, entry.lasting, entry.cost = token, lasting[0], _cost(text, token)
+        return self._cache.store(text, keys, entry)
 
     cdef bytes proof(self, certificate):
         """What to compare a thumbprint with; see CompiledPolicy for its forms."""
@@ -567,3 +573,18 @@ cdef class Validator:
         known = (<char *>hashed)[:32]
         self._thumbprints[certificate] = known
         return known
+
+
+cdef str _spelling(raw):
+    """One for str and bytes alike; what is not ASCII is never stored."""
+    return raw if type(raw) is str else (<bytes>raw).decode("latin-1")
+
+
+cdef Py_ssize_t _cost(str text, VerifiedToken token) except -1:
+    """Memory that a cached token occupies, estimated from above; its header may be shared with others."""
+    cdef const uint8_t *at = <const uint8_t *>PyUnicode_DATA(text)
+    cdef const uint8_t *dot = <const uint8_t *>memchr(at, c".", len(text))
+    cdef bytes header = _decode(at, dot - at)
+    return ENTRY_BYTES + len(text) + footprint_of(
+        <const uint8_t *>PyBytes_AS_STRING(header), len(header)
+    ) + footprint_of(<const uint8_t *>PyBytes_AS_STRING(token._payload), len(token._payload))

@@ -76,7 +76,7 @@ class CacheSettings:
     :param lifetime: seconds after which a signature is verified again
     :param monotonic: clock for ``lifetime``, in seconds; ``None`` for the system's, which no change
         of the wall clock moves
-    :raises PolicyError: a bound is not a positive number
+    :raises PolicyError: a bound is not a positive number, or far beyond any use
     """
 
     entries: int = 4096
@@ -87,8 +87,8 @@ class CacheSettings:
     def __post_init__(self) -> None:
         for name in ("entries", "memory_bytes"):
             value = getattr(self, name)
-            if type(value) is not int or value < 2:
-                raise PolicyError(f"{name} of the cache must be a whole number of 2 or more")
+            if type(value) is not int or not 2 <= value <= 2**40:
+                raise PolicyError(f"{name} of the cache must be a whole number from 2 to {2**40}")
         if type(self.lifetime) not in (int, float) or not 0 < self.lifetime <= MAX_NUMERIC_DATE:
             raise PolicyError("lifetime of the cache must be a positive number of seconds")
         if self.monotonic is not None and not callable(self.monotonic):

@@ -12,12 +12,11 @@ from keybound.limits import CacheSettings
 __all__ = ["TokenCache"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
-    """A token that was verified with ``keys``; written once, before it is stored."""
+    """A token that was verified; written once, before it is stored."""
 
     token: Any
-    keys: object
     cost: int
     fresh_until: float = 0.0
 
@@ -25,13 +24,15 @@ class Entry:
 class TokenCache:
     """Two generations of entries: a full young one becomes the old one, and the old one goes.
 
-    Lookup is by the whole token. What is found counts only for the very key index that verified it.
+    Lookup is by the whole token. Entries die when another key index than the one that verified them is
+    asked about.
     """
 
     def __init__(self, settings: CacheSettings) -> None:
         self._lock = threading.Lock()
-        self._young: dict[object, Entry] = {}
-        self._old: dict[object, Entry] = {}
+        self._keys: object = None
+        self._young: dict[str, Entry] = {}
+        self._old: dict[str, Entry] = {}
         self._young_cost = self._old_cost = 0
         self._half_entries = max(1, settings.entries // 2)
         self._half_memory = settings.memory_bytes // 2
@@ -53,46 +54,64 @@ class TokenCache:
     def clear(self) -> None:
         """Forget every token."""
         with self._lock:
-            self._dropped += len(self._young) + len(self._old)
-            self._young, self._old = {}, {}
-            self._young_cost = self._old_cost = 0
+            self._forget()
 
-    def find(self, raw: object, keys: object) -> Entry | None:
+    def find(self, raw: str, keys: object) -> Entry | None:
         """The entry of a token, if it is still fresh and was verified with these keys."""
         now = self._monotonic()
         with self._lock:
+            if keys is not self._keys:
+                self._forget()
+                self._keys = keys
             entry = self._young.get(raw)
             if entry is None:
-                entry = self._old.pop(raw, None)
+                entry = self._old.get(raw)
                 if entry is not None:
-                    self._old_cost -= entry.cost
                     self._put(raw, entry)
-            if entry is None or entry.keys is not keys or now >= entry.fresh_until:
-                self._misses += 1
-                return None
-            self._hits += 1
-            return entry
+            # True for a fresh entry, so a clock that says NaN finds none.
+            if entry is not None and now < entry.fresh_until:
+                self._hits += 1
+                return entry
+            self._misses += 1
+            self._dropped += self._remove(raw)
+            return None
 
-    def store(self, raw: object, entry: Entry) -> None:
-        """Keep a token that was verified just now."""
+    def store(self, raw: str, keys: object, entry: Entry) -> None:
+        """Keep a token that was verified with these keys just now."""
         if entry.cost <= self._half_memory:
             entry.fresh_until = self._monotonic() + self._lifetime
             with self._lock:
-                self._put(raw, entry)
+                # Another thread may have come with newer keys in the meantime.
+                if keys is self._keys:
+                    self._put(raw, entry)
 
-    def drop(self, raw: object) -> None:
+    def drop(self, raw: str) -> None:
         """Forget one token, so that no clock that steps back finds it again."""
         with self._lock:
-            entry = self._young.pop(raw, None)
-            if entry is not None:
-                self._young_cost -= entry.cost
-                self._dropped += 1
+            self._dropped += self._remove(raw)
 
-    def _put(self, raw: object, entry: Entry) -> None:
-        """Under the lock: into the young generation, which makes way when it is full."""
-        replaced = self._young.pop(raw, None)
-        if replaced is not None:
-            self._young_cost -= replaced.cost
+    # What follows is called under the lock.
+
+    def _forget(self) -> None:
+        self._dropped += len(self._young) + len(self._old)
+        self._young, self._old = {}, {}
+        self._young_cost = self._old_cost = 0
+
+    def _remove(self, raw: str) -> int:
+        """How many entries there were: a token is in one generation at most."""
+        entry = self._young.pop(raw, None)
+        if entry is not None:
+            self._young_cost -= entry.cost
+            return 1
+        entry = self._old.pop(raw, None)
+        if entry is not None:
+            self._old_cost -= entry.cost
+            return 1
+        return 0
+
+    def _put(self, raw: str, entry: Entry) -> None:
+        """Into the young generation, which makes way when it is full."""
+        self._remove(raw)
         if len(self._young) >= self._half_entries or self._young_cost + entry.cost > self._half_memory:
             self._dropped += len(self._old)
             self._old, self._old_cost = self._young, self._young_cost

@@ -12,11 +12,18 @@ from typing import Any
 
 import orjson
 
+from keybound._hotpath.contract import (
+    CONTAINER_BYTES,
+    MEMBER_BYTES,
+    PLAIN_TEXT_FACTOR,
+    TEXT_FACTOR,
+    VALUE_BYTES,
+)
 from keybound.errors import Reason
 from keybound.frozen import freeze
 from keybound.limits import MAX_JSON_DEPTH
 
-__all__ = ["load_frozen", "loads"]
+__all__ = ["footprint", "load_frozen", "loads"]
 
 OK = int(Reason.OK)
 
@@ -32,6 +39,16 @@ _EXPONENT_DIGITS = 15
 def load_frozen(data: bytes) -> Any:
     """The value of an object or array that :func:`loads` has accepted, read-only."""
     return freeze(orjson.loads(data))
+
+
+def footprint(data: bytes) -> int:
+    """Bytes of memory that a JSON text and its value occupy, estimated from above."""
+    containers = data.count(b"{") + data.count(b"[")
+    structure = (
+        CONTAINER_BYTES * containers + MEMBER_BYTES * data.count(b":") + VALUE_BYTES * data.count(b",")
+    )
+    plain = data.isascii() and b"\\" not in data
+    return structure + (PLAIN_TEXT_FACTOR if plain else TEXT_FACTOR) * len(data)
 
 
 def loads(data: bytes, max_depth: int) -> tuple[int, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from keybound._hotpath.compact import split
-from keybound._hotpath.contract import ENTRY_BYTES, PAYLOAD_FACTOR, ClaimRules, HeaderRules
+from keybound._hotpath.contract import ENTRY_BYTES, ClaimRules, HeaderRules
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.pure import base64url, claims, signature, strict_json
 from keybound._hotpath.pure.cache import Entry, TokenCache
@@ -98,6 +98,8 @@ class VerifiedToken:
 
     def claim(self, name: str, default: Any = None) -> Any:
         """One claim, read-only, without making the others; ``default`` where there is none."""
+        if not isinstance(name, str):
+            raise TypeError("the name of a claim is text")
         return self.claims.get(name, default)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -262,21 +264,28 @@ class Validator(Generic[Result]):
         proof = self._to_proof(certificate)
         if self._cache is None or not self._may_be_cached(raw):
             return validate(self._policy, keys, raw, now, proof)
-        entry = self._cache.find(raw, keys)
+        # One spelling for str and bytes alike; what is not ASCII is never stored.
+        text = raw if type(raw) is str else raw.decode("latin-1")
+        entry = self._cache.find(text, keys)
         if entry is not None:
             verdict = claims.recheck(self._policy._claim_rules, entry.token.claims, now, proof)
             if verdict == OK:
                 return cast(VerifiedToken, entry.token)
             if verdict // 100 == _CLAIM_FAMILY:
                 # Its time is over: a clock that steps back must not find it again.
-                self._cache.drop(raw)
+                self._cache.drop(text)
             return verdict
         result = validate(self._policy, keys, raw, now, proof)
         if isinstance(result, VerifiedToken):
-            cost = ENTRY_BYTES + len(raw) + PAYLOAD_FACTOR * len(result._payload)
-            self._cache.store(raw, Entry(result, keys, cost))
+            self._cache.store(text, keys, Entry(result, _cost(text, result)))
         return result
 
     def _may_be_cached(self, raw: Any) -> bool:
         # A look-up hashes the whole text, so the ceiling comes first.
         return (type(raw) is str or type(raw) is bytes) and len(raw) <= self._policy._header.rules.token_bytes
+
+
+def _cost(text: str, token: VerifiedToken) -> int:
+    """Memory that a cached token occupies, estimated from above; its header may be shared with others."""
+    header = base64url.decode(text.partition(".")[0]) or b""
+    return ENTRY_BYTES + len(text) + strict_json.footprint(header) + strict_json.footprint(token._payload)
