@@ -225,6 +225,46 @@ def test_random(agree: Any, raw: Any) -> None:
     assert agree(raw, 0) != Reason.OK
 
 
+@given(st.data(), st.integers(0, len(POLICIES) - 1), st.integers(1, 4))
+def test_batches(
+    world: Any, judge: Any, validators: Any, data: st.DataObject, policy: int, threads: int
+) -> None:
+    """A batch says of each token what one call says of it, whatever stands beside it."""
+    stranger = SigningKey.generate("ES256", kid=world.key.kid)
+    bound, forged = world.token(certificate=world.client), world.token(key=stranger)
+    tokens = [
+        bound,
+        bound.encode(),
+        forged,
+        world.token(),
+        world.token(lifetime=-60),
+        bound[:-3] + "AAA",
+        "",
+        "a.b",
+    ]
+    tokens += [
+        None,
+        world.forge(payload=b"[]"),
+        world.token(header={"kid": "unknown"}),
+        bound + "=",
+        "x" * 20_000,
+    ]
+    raws = data.draw(st.lists(st.sampled_from(tokens), max_size=40))
+    certificates = data.draw(
+        st.lists(
+            st.sampled_from([None, world.client.der, world.client.thumbprint, world.stranger.der, b"x"]),
+            min_size=len(raws),
+            max_size=len(raws),
+        )
+    )
+    results = validators[policy].validate_many(raws, certificates=certificates, threads=threads)
+    assert len(results) == len(raws)
+    for raw, certificate, result in zip(raws, certificates, results, strict=True):
+        (verdict,) = judge.verdicts(validators[policy], raw, certificate)
+        reason = result.reason if isinstance(result, keybound.TokenRejected) else Reason.OK
+        assert reason == verdict & 0xFFFF
+
+
 @given(
     st.lists(st.tuples(st.none() | st.sampled_from(["a", "b", ""]), st.integers(0, 3)), max_size=6),
     st.none() | st.sampled_from(["a", "b", "", "c"]),
