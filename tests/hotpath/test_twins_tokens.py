@@ -13,7 +13,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 import keybound
-from keybound._hotpath.contract import Family
+from keybound._hotpath.contract import Binding, ClaimRules, Family
 from keybound.errors import Reason
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.testing import SigningKey, make_token
@@ -94,6 +94,13 @@ POLICIES: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
+def native(native: Any) -> Any:
+    """Skips before the first example where there is no native twin."""
+    assert native.token
+    return native
+
+
+@pytest.fixture(scope="module")
 def validators(world: Any) -> list[keybound.AccessTokenValidator]:
     assert world.now == NOW
     spare = [SigningKey.generate(alg, kid=kid) for alg, kid in (("ES384", "spare"), ("ES256", "other"))]
@@ -131,6 +138,49 @@ def test_claims(world: Any, agree: Any, data: st.DataObject, policy: int, certif
     claims = data.draw(claim_sets(world.client.thumbprint))
     raw = world.forge(payload=data.draw(spellings(claims)))
     agree(raw, policy, certificate)
+
+
+NAMES = st.lists(
+    st.sampled_from(["acr", "act", "sub", "iss", "", "\u00e4", "\ud800", "x" * 50]), max_size=3
+).map(tuple)
+
+
+@st.composite
+def claim_rules(draw: Any) -> ClaimRules:
+    """Any rules that a policy can compile to, and some that only other kinds of tokens will."""
+    max_lifetime = draw(st.none() | st.sampled_from([1, 300, 300.5, 1e12]))
+    max_age = draw(st.none() | st.sampled_from([1, 60, 0.5, 1e12]))
+    return ClaimRules(
+        issuer=draw(st.sampled_from([None, *["https://as.example.com/tenant"] * 5, "", "\ud800"])),
+        audiences=draw(st.sampled_from([(), *[("https://rs.example.com/", "x")] * 3, ("",)])),
+        exp_required=draw(st.booleans()) or max_lifetime is not None,
+        iat_required=draw(st.booleans()) or max_lifetime is not None or max_age is not None,
+        sub_required=draw(st.booleans()),
+        client_id_required=draw(st.booleans()),
+        jti_required=draw(st.booleans()),
+        leeway=draw(st.sampled_from([0.0, 10.0, 0.1, 1e9])),
+        max_lifetime=max_lifetime,
+        max_age=max_age,
+        required=draw(NAMES),
+        forbidden=draw(NAMES),
+        scopes=draw(st.lists(st.sampled_from(["read", "write", "a"]), max_size=2).map(tuple)),
+        binding=draw(st.sampled_from(Binding)),
+    )
+
+
+@given(data=st.data(), rules=claim_rules(), depth=st.sampled_from([1, 2, 3, 32, 256]))
+def test_claims_under_any_rules(
+    world: Any, native: Any, pure: Any, data: st.DataObject, rules: ClaimRules, depth: int
+) -> None:
+    now = data.draw(NUMBERS.map(float) | st.sampled_from([float("nan"), float("inf"), float("-inf")]))
+    proof = data.draw(st.sampled_from([None, world.client.der, b"", b"x", bytes(32)]))
+    payload = data.draw(claim_sets(world.client.thumbprint).flatmap(spellings) | VALUES.flatmap(spellings))
+    one, other = (
+        twin.claims.check(twin.claims.compile_rules(rules), payload, depth, now, proof)
+        for twin in (native, pure)
+    )
+    event(str(Reason(one & 0xFFFF)))
+    assert one == other
 
 
 @given(data=st.data(), **WHICH)
