@@ -6,6 +6,7 @@ Switches, each an environment variable set to 1 (``ext/README.md`` says more):
 ``KEYBOUND_SANITIZE``        address and undefined-behaviour sanitizers, with assertions
 ``KEYBOUND_TRACE``           line tracing, so that coverage sees ``.pyx`` files
 ``KEYBOUND_WERROR``          compiler warnings are errors
+``KEYBOUND_PORTABLE``        tables use the arithmetic for processors without BMI2 and ADX
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def switch(name: str) -> bool:
     return os.environ.get(name, "") not in ("", "0")
 
 
-SWITCHES = ("PURE", "SANITIZE", "TRACE", "WERROR")
-PURE, SANITIZE, TRACE, WERROR = (switch(f"KEYBOUND_{name}") for name in SWITCHES)
+SWITCHES = ("PURE", "SANITIZE", "TRACE", "WERROR", "PORTABLE")
+PURE, SANITIZE, TRACE, WERROR, PORTABLE = (switch(f"KEYBOUND_{name}") for name in SWITCHES)
 VARIANT = "-".join(name.lower() for name in SWITCHES if switch(f"KEYBOUND_{name}")) or "release"
 REQUIRED = switch("KEYBOUND_REQUIRE_NATIVE") or switch("CIBUILDWHEEL")
 if PURE and switch("KEYBOUND_REQUIRE_NATIVE"):
@@ -134,6 +135,8 @@ class BuildNative(build_ext):
             self.compiler.src_extensions.append(".S")
             extension.sources += [*TABLES, *assembler]
             extension.define_macros.append(("KB_TABLES", "1"))
+            if PORTABLE:
+                extension.define_macros.append(("KB_PORTABLE", "1"))
             # Only the init function may be seen from outside.
             extension.define_macros.append(("S2N_BN_HIDE_SYMBOLS", "1"))
             extension.include_dirs.append(str(s2n_bignum.imported(self.awslc) / "include"))

@@ -23,6 +23,8 @@ cdef extern from "provider.h" nogil:
         const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
     int kb_verify_ecdsa(
         const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
+    int kb_verify_ecdsa_digest(
+        const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig, size_t sig_len)
     int kb_verify_ed25519(
         const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig, size_t sig_len)
 
@@ -39,10 +41,12 @@ cdef extern from "provider.h" nogil:
     size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t *out)
 
     enum:
-        KB_TABLES_NOW, KB_TABLES_BYTES, KB_TABLES_BUILT, KB_TABLES_EVICTED, KB_TABLES_LIMIT
+        KB_TABLES_NOW, KB_TABLES_BYTES, KB_TABLES_BUILT, KB_TABLES_EVICTED, KB_TABLES_UNDECIDED, KB_TABLES_LIMIT
 
     void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
     uint64_t kb_tables_counter(int counter)
+    void kb_key_leave_to_library(kb_key *key)
+    bint kb_key_has_table(const kb_key *key)
     bint kb_tables_serve_rsa()
     bint kb_tables_serve_ec(kb_curve curve)
     bint kb_tables_serve_ed25519()

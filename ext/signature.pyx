@@ -20,6 +20,7 @@ from contract cimport (
     KIND_SECRET,
 )
 from provider cimport (
+    KB_GROUP,
     KB_P256,
     KB_P384,
     KB_P521,
@@ -29,11 +30,14 @@ from provider cimport (
     KB_TABLES_EVICTED,
     KB_TABLES_LIMIT,
     KB_TABLES_NOW,
+    KB_TABLES_UNDECIDED,
     kb_curve,
     kb_key,
     kb_key_ec,
     kb_key_ed25519,
     kb_key_free,
+    kb_key_has_table,
+    kb_key_leave_to_library,
     kb_key_rsa,
     kb_key_secret,
     kb_provider_cpu_feature,
@@ -46,6 +50,7 @@ from provider cimport (
     kb_tables_serve_ed25519,
     kb_tables_serve_rsa,
     kb_verify_ecdsa,
+    kb_verify_ecdsa_digest,
     kb_verify_ecdsa_group,
     kb_verify_ed25519,
     kb_verify_hmac,
@@ -107,6 +112,7 @@ def table_counters():
         "bytes": kb_tables_counter(KB_TABLES_BYTES),
         "built": kb_tables_counter(KB_TABLES_BUILT),
         "evicted": kb_tables_counter(KB_TABLES_EVICTED),
+        "undecided": kb_tables_counter(KB_TABLES_UNDECIDED),
         "limit_bytes": kb_tables_counter(KB_TABLES_LIMIT),
     }
 
@@ -223,6 +229,40 @@ cdef void verify_group(
             item.good = kb_verify_ecdsa(key, bits, item.data, item.data_len, item.sig, item.sig_len)
         elif family == FAMILY_EDDSA and kind == KIND_ED25519:
             item.good = kb_verify_ed25519(key, item.data, item.data_len, item.sig, item.sig_len)
+
+
+def _leave_to_library(VerifyKey key not None):
+    # For the tests that compare tables with the library, as the next three.
+    kb_key_leave_to_library(key._key)
+
+
+def _has_table(VerifyKey key not None):
+    return kb_key_has_table(key._key)
+
+
+def _verify_digest(VerifyKey key not None, bytes digest not None, bytes signature not None):
+    assert _curve_of(key.kind)
+    return kb_verify_ecdsa_digest(
+        key._key,
+        <const uint8_t *>PyBytes_AS_STRING(digest),
+        len(digest),
+        <const uint8_t *>PyBytes_AS_STRING(signature),
+        len(signature),
+    ) == 1
+
+
+def _verify_group(VerifyKey key not None, int family, int bits, list signed not None):
+    """The verdicts of ``(data, signature)`` pairs, by the road of batches."""
+    cdef kb_signature items[KB_GROUP]
+    cdef bytes data, signature
+    cdef size_t count = len(signed), i
+    assert count <= KB_GROUP and is_raw(key)
+    for i in range(count):
+        data, signature = signed[i]
+        items[i].data, items[i].data_len = <const uint8_t *>PyBytes_AS_STRING(data), len(data)
+        items[i].sig, items[i].sig_len = <const uint8_t *>PyBytes_AS_STRING(signature), len(signature)
+    verify_group(key._key, key.kind, family, bits, items, count)
+    return [items[i].good == 1 for i in range(count)]
 
 
 cdef bint _verify_other(VerifyKey key, int family, int bits, bytes data, bytes sig) except -1:

@@ -94,6 +94,7 @@ kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_le
     BN_free(exponent);
 #ifdef KB_TABLES
     key->rsa_public_size = key->u.rsa ? kb_rsa_public_size(key->u.rsa) : 0;
+    key->slot.bytes = kb_rsa_public_table_bytes(key->rsa_public_size);
 #endif
     return give(key, key->u.rsa != NULL);
 }
@@ -123,6 +124,9 @@ kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t 
     BIGNUM *bx = BN_bin2bn(x, x_len, NULL);
     BIGNUM *by = BN_bin2bn(y, y_len, NULL);
     key->u.ec = EC_KEY_new_by_curve_name(nid_of_curve(curve));
+#ifdef KB_TABLES
+    key->slot.bytes = kb_curve_table_bytes(nid_of_curve(curve));
+#endif
     if (bx && by && key->u.ec) {
         unsigned field_bits = EC_GROUP_get_degree(EC_KEY_get0_group(key->u.ec));
         key->width = (field_bits + 7) / 8;
@@ -139,6 +143,9 @@ kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len)
     kb_key *key = point_len == ED25519_PUBLIC_KEY_LEN ? new_key(KEY_ED25519) : NULL;
     if (key) {
         memcpy(key->u.point, point, ED25519_PUBLIC_KEY_LEN);
+#ifdef KB_TABLES
+        key->slot.bytes = kb_edwards_table_bytes();
+#endif
     }
     return key;
 }
@@ -219,6 +226,9 @@ static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size,
     int nid = EC_GROUP_get_curve_name(EC_KEY_get0_group(key->u.ec));
     int good = kb_curve_verify(kb_curve_context_of(nid), table, digest, size, sig);
     kb_table_release(table);
+    if (good < 0) {
+        kb_table_count_undecided();
+    }
     return good;
 }
 
@@ -249,8 +259,8 @@ static int ecdsa_group_by_table(const kb_key *key, int bits, kb_signature *items
     size_t of[KB_GROUP], ready = 0;
     for (size_t i = 0; i < count; i++) {
         items[i].good = 0;
-        if (items[i].sig_len == 2 * key->width) {
-            size_t size = kb_sha2(bits, items[i].data, items[i].data_len, digests[ready]);
+        size_t size = kb_sha2(bits, items[i].data, items[i].data_len, digests[ready]);
+        if (size && items[i].sig_len == 2 * key->width) {
             each[ready] = (kb_curve_item){
                 .digest = digests[ready], .digest_len = size, .r_s = items[i].sig};
             of[ready++] = i;
@@ -294,7 +304,8 @@ static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_
                         const uint8_t *sig)
 {
     uint8_t message[MAX_MODULUS];
-    kb_table *table = key->rsa_public_size ? kb_slot_use(slot_of(key), kb_rsa_public_build, key->u.rsa) : NULL;
+    kb_table *table =
+        key->rsa_public_size ? kb_slot_use(slot_of(key), kb_rsa_public_build, key->u.rsa) : NULL;
     if (!table) {
         return -1;
     }
@@ -325,10 +336,22 @@ uint64_t kb_tables_counter(enum kb_table_counter counter)
         return stats.built;
     case KB_TABLES_EVICTED:
         return stats.evicted;
+    case KB_TABLES_UNDECIDED:
+        return stats.undecided;
     case KB_TABLES_LIMIT:
         return stats.limit;
     }
     return 0;
+}
+
+void kb_key_leave_to_library(kb_key *key)
+{
+    key->slot.bytes = SIZE_MAX;
+}
+
+int kb_key_has_table(const kb_key *key)
+{
+    return __atomic_load_n(&key->slot.table, __ATOMIC_RELAXED) != NULL;
 }
 
 static int tables_wanted(void)
@@ -385,6 +408,17 @@ void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
 uint64_t kb_tables_counter(enum kb_table_counter counter)
 {
     (void)counter;
+    return 0;
+}
+
+void kb_key_leave_to_library(kb_key *key)
+{
+    (void)key;
+}
+
+int kb_key_has_table(const kb_key *key)
+{
+    (void)key;
     return 0;
 }
 
@@ -457,8 +491,14 @@ int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t dat
 {
     uint8_t digest[KB_MAX_DIGEST];
     size_t size = kb_sha2(bits, data, data_len, digest);
+    return size ? kb_verify_ecdsa_digest(key, digest, size, sig, sig_len) : 0;
+}
+
+int kb_verify_ecdsa_digest(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig,
+                           size_t sig_len)
+{
     /* RFC 7518, 3.4: R and S, each in full size. */
-    if (!size || sig_len != 2 * key->width) {
+    if (sig_len != 2 * key->width) {
         return 0;
     }
     int good = ecdsa_by_table(key, digest, size, sig);

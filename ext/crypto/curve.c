@@ -6,7 +6,6 @@
 #include <openssl/ec.h>
 #include <openssl/mem.h>
 #include <openssl/nid.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,17 +15,21 @@ struct kb_curve_context {
     const kb_arithmetic *field;
     unsigned octets, windows;
     uint64_t p[KB_MAX_WORDS], n[KB_MAX_WORDS];
-    uint64_t n_r2[KB_MAX_WORDS];       /* 2^(128 * words) mod n */
-    uint64_t one[KB_MAX_WORDS];        /* in the domain of the field */
+    uint64_t n_r2[KB_MAX_WORDS];      /* 2^(128 * words) mod n */
+    uint64_t one[KB_MAX_WORDS];       /* in the domain of the field */
     uint64_t p_minus_n[KB_MAX_WORDS]; /* on all four curves n is below p */
     kb_table *generator;
 };
 
+/* A window has 2^(w-1) entries of two coordinates. */
+#define TABLE_WORDS(field)                                                                         \
+    (((size_t)KB_WINDOWS((field)->bits, (field)->window) << ((field)->window - 1)) * 2 *           \
+     (field)->words)
+
 typedef uint64_t number[KB_MAX_WORDS];
 typedef uint64_t jacobian[3 * KB_MAX_WORDS];
 
-static int is_zero(const uint64_t *x, unsigned words)
-{
+static int is_zero(const uint64_t *x, unsigned words) {
     uint64_t any = 0;
     for (unsigned i = 0; i < words; i++) {
         any |= x[i];
@@ -34,13 +37,11 @@ static int is_zero(const uint64_t *x, unsigned words)
     return any == 0;
 }
 
-static int is_equal(const uint64_t *x, const uint64_t *y, unsigned words)
-{
+static int is_equal(const uint64_t *x, const uint64_t *y, unsigned words) {
     return memcmp(x, y, words * sizeof *x) == 0;
 }
 
-static int is_below(const uint64_t *x, const uint64_t *y, unsigned words)
-{
+static int is_below(const uint64_t *x, const uint64_t *y, unsigned words) {
     for (unsigned i = words; i-- > 0;) {
         if (x[i] != y[i]) {
             return x[i] < y[i];
@@ -49,16 +50,14 @@ static int is_below(const uint64_t *x, const uint64_t *y, unsigned words)
     return 0;
 }
 
-static void from_octets(uint64_t *z, unsigned words, const uint8_t *octets, size_t count)
-{
+static void from_octets(uint64_t *z, unsigned words, const uint8_t *octets, size_t count) {
     memset(z, 0, words * sizeof *z);
     for (size_t i = 0; i < count; i++) {
         z[i / 8] |= (uint64_t)octets[count - 1 - i] << (8 * (i % 8));
     }
 }
 
-static void invert(const kb_curve_context *curve, uint64_t *z, const uint64_t *x)
-{
+static void invert(const kb_curve_context *curve, uint64_t *z, const uint64_t *x) {
     number scratch[3];
     if (curve->field->inv) {
         curve->field->inv(z, x);
@@ -69,8 +68,7 @@ static void invert(const kb_curve_context *curve, uint64_t *z, const uint64_t *x
 
 /* entries[0..count-1] := 1, 2, ..., count times the base, Jacobian. The multiples are below the
  * order, so no addition here meets its own operand or its opposite. */
-static void multiples(const kb_arithmetic *field, jacobian *entries, unsigned count)
-{
+static void multiples(const kb_arithmetic *field, jacobian *entries, unsigned count) {
     for (unsigned j = 2; j <= count; j++) {
         if (j % 2 == 0) {
             field->dbl(entries[j - 1], entries[j / 2 - 1]);
@@ -81,9 +79,8 @@ static void multiples(const kb_arithmetic *field, jacobian *entries, unsigned co
 }
 
 /* Jacobian to affine, all with one inversion (Montgomery's trick). */
-static void normalise(const kb_curve_context *curve, uint64_t *out, jacobian *points, number *products,
-                      size_t count)
-{
+static void normalise(const kb_curve_context *curve, uint64_t *out, jacobian *points,
+                      number *products, size_t count) {
     const kb_arithmetic *field = curve->field;
     const unsigned words = field->words;
     number inverse, z_inverse, square;
@@ -103,15 +100,14 @@ static void normalise(const kb_curve_context *curve, uint64_t *out, jacobian *po
     }
 }
 
-kb_table *kb_curve_build(const void *context)
-{
+kb_table *kb_curve_build(const void *context) {
     const kb_curve_point *point = context;
     const kb_curve_context *curve = point->curve;
     const unsigned words = curve->field->words, half = 1u << (curve->field->window - 1);
     const size_t count = (size_t)curve->windows * half;
     jacobian *points = malloc(count * sizeof *points);
     number *products = malloc((count + 1) * sizeof *products);
-    kb_table *table = kb_table_new(count * 2 * words);
+    kb_table *table = kb_table_new(TABLE_WORDS(curve->field));
     if (points && products && table) {
         memcpy(points[0], point->x, words * sizeof(uint64_t));
         memcpy(points[0] + words, point->y, words * sizeof(uint64_t));
@@ -139,8 +135,8 @@ typedef struct {
 } accumulator;
 
 /* Adds digit * 2^(w*i) * P. Returns 0 where the formula does not hold. */
-static int add_digit(const kb_curve_context *curve, accumulator *sum, const kb_table *table, unsigned i, int digit)
-{
+static int add_digit(const kb_curve_context *curve, accumulator *sum, const kb_table *table,
+                     unsigned i, int digit) {
     const kb_arithmetic *field = curve->field;
     const unsigned words = field->words;
     uint64_t negative[2 * KB_MAX_WORDS];
@@ -166,8 +162,7 @@ static int add_digit(const kb_curve_context *curve, accumulator *sum, const kb_t
 }
 
 /* Whether the x coordinate, taken mod n, is r: x = r, or x = r + n where that is below p. */
-static int matches(const kb_curve_context *curve, const uint64_t *point, const uint64_t *r)
-{
+static int matches(const kb_curve_context *curve, const uint64_t *point, const uint64_t *r) {
     const kb_arithmetic *field = curve->field;
     const unsigned words = field->words;
     number x, z_squared, candidate, scaled;
@@ -202,6 +197,9 @@ static int verify_with(const kb_curve_context *curve, const kb_table *key, const
     const unsigned words = curve->field->words, window = curve->field->window;
     number e, u1, u2;
     int16_t d1[KB_MAX_WINDOWS], d2[KB_MAX_WINDOWS];
+    if (8 * digest_len > curve->field->bits) {
+        return -1; /* it has to be cut (FIPS 186-5, 6.4.2, step 2), and no JWS needs that */
+    }
     from_octets(e, words, digest, digest_len);
     bignum_montmul(words, u1, e, factor, curve->n);
     bignum_montmul(words, u2, r, factor, curve->n);
@@ -268,8 +266,7 @@ void kb_curve_verify_many(const kb_curve_context *curve, const kb_table *key, kb
     }
 }
 
-static int words_of(uint64_t *z, unsigned words, const BIGNUM *number_)
-{
+static int words_of(uint64_t *z, unsigned words, const BIGNUM *number_) {
     uint8_t octets[KB_MAX_WORDS * 8];
     if (!BN_bn2bin_padded(octets, words * 8, number_)) {
         return 0;
@@ -279,8 +276,7 @@ static int words_of(uint64_t *z, unsigned words, const BIGNUM *number_)
 }
 
 static int affine_point(kb_curve_point *point, const kb_curve_context *curve, const EC_GROUP *group,
-                        const EC_POINT *at)
-{
+                        const EC_POINT *at) {
     const unsigned words = curve->field->words;
     BIGNUM *x = BN_new(), *y = BN_new();
     point->curve = curve;
@@ -295,14 +291,12 @@ static int affine_point(kb_curve_point *point, const kb_curve_context *curve, co
     return good;
 }
 
-int kb_curve_point_of(kb_curve_point *point, const kb_curve_context *curve, const EC_KEY *key)
-{
+int kb_curve_point_of(kb_curve_point *point, const kb_curve_context *curve, const EC_KEY *key) {
     return affine_point(point, curve, EC_KEY_get0_group(key), EC_KEY_get0_public_key(key));
 }
 
 /* Every constant of the curve comes from the library; none is written down here. */
-static int start(kb_curve_context *curve, int nid)
-{
+static int start(kb_curve_context *curve, int nid) {
     curve->field = kb_arithmetic_of(nid);
     if (!curve->field) {
         return 0;
@@ -313,7 +307,8 @@ static int start(kb_curve_context *curve, int nid)
     number scratch, unit = {1};
     kb_curve_point generator;
     int good = group && p && EC_GROUP_get_curve_GFp(group, p, NULL, NULL, NULL) &&
-               words_of(curve->p, words, p) && words_of(curve->n, words, EC_GROUP_get0_order(group));
+               words_of(curve->p, words, p) &&
+               words_of(curve->n, words, EC_GROUP_get0_order(group));
     BN_free(p);
     if (good) {
         curve->octets = (curve->field->bits + 7) / 8;
@@ -328,29 +323,31 @@ static int start(kb_curve_context *curve, int nid)
     return good;
 }
 
-const kb_curve_context *kb_curve_context_of(int nid)
-{
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+size_t kb_curve_table_bytes(int nid) {
+    const kb_arithmetic *field = kb_arithmetic_of(nid);
+    return field ? TABLE_WORDS(field) * sizeof(uint64_t) : 0;
+}
+
+const kb_curve_context *kb_curve_context_of(int nid) {
     static struct {
-        int nid;
-        int state; /* 0: not tried, 1: ready, -1: not to be had */
+        int nid, ready;
+        kb_claim making;
         kb_curve_context curve;
-    } contexts[] = {{.nid = NID_X9_62_prime256v1}, {.nid = NID_secp384r1}, {.nid = NID_secp521r1}, {.nid = NID_secp256k1}};
+    } contexts[] = {{.nid = NID_X9_62_prime256v1},
+                    {.nid = NID_secp384r1},
+                    {.nid = NID_secp521r1},
+                    {.nid = NID_secp256k1}};
     for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++) {
         if (contexts[i].nid != nid) {
             continue;
         }
-        int state = __atomic_load_n(&contexts[i].state, __ATOMIC_ACQUIRE);
-        if (state == 0) {
-            pthread_mutex_lock(&lock);
-            state = contexts[i].state;
-            if (state == 0) {
-                state = start(&contexts[i].curve, nid) ? 1 : -1;
-                __atomic_store_n(&contexts[i].state, state, __ATOMIC_RELEASE);
-            }
-            pthread_mutex_unlock(&lock);
+        int ready = __atomic_load_n(&contexts[i].ready, __ATOMIC_ACQUIRE);
+        if (!ready && kb_claim_take(&contexts[i].making)) {
+            ready = contexts[i].ready || start(&contexts[i].curve, nid);
+            __atomic_store_n(&contexts[i].ready, ready, __ATOMIC_RELEASE);
+            kb_claim_give_back(&contexts[i].making);
         }
-        return state == 1 ? &contexts[i].curve : NULL;
+        return ready ? &contexts[i].curve : NULL;
     }
     return NULL;
 }

@@ -23,8 +23,8 @@ typedef struct {
 
 typedef struct kb_curve_context kb_curve_context;
 
-/* The context of a curve, made at its first use; NULL where this processor or the environment has
- * no tables for it. */
+/* The context of a curve, made at its first use; NULL where this processor has no tables for it,
+ * and while another thread is making it. */
 const kb_curve_context *kb_curve_context_of(int nid);
 
 /* The public key as coordinates, to build a table from. */
@@ -33,11 +33,14 @@ typedef struct {
     uint64_t x[KB_MAX_WORDS], y[KB_MAX_WORDS]; /* in the domain of the arithmetic */
 } kb_curve_point;
 
+/* Octets of a key's table on this curve, 0 where there are none. Costs nothing. */
+size_t kb_curve_table_bytes(int nid);
+
 int kb_curve_point_of(kb_curve_point *point, const kb_curve_context *curve, const EC_KEY *key);
 kb_table *kb_curve_build(const void *point);
 
-/* 1: good. 0: bad. -1: an addition met a case its formula does not cover; ask the library.
- * The digest must not be longer than the order. r_s: both numbers, big-endian, in full size. */
+/* 1: good. 0: bad. -1: an addition met a case its formula does not cover, or the digest is longer
+ * than the order; ask the library. r_s: both numbers, big-endian, in full size. */
 int kb_curve_verify(const kb_curve_context *curve, const kb_table *key, const uint8_t *digest,
                     size_t digest_len, const uint8_t *r_s);
 

@@ -3,7 +3,6 @@
 #include "arithmetic.h"
 
 #include <openssl/sha.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +10,11 @@
 
 enum { WORDS = 4, ENTRY = 3 * WORDS, BITS = 253, WINDOW = 7, HALF = 1 << (WINDOW - 1) };
 #define WINDOWS KB_WINDOWS(BITS, WINDOW)
+#define TABLE_WORDS ((size_t)WINDOWS * HALF * ENTRY)
 
 /* RFC 8032, 5.1: the order of the base point, the base point's encoding (y = 4/5), and d. */
-static const uint64_t order[WORDS] = {0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000};
+static const uint64_t order[WORDS] = {0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0,
+                                      0x1000000000000000};
 static const uint8_t base_point[32] = {
     0x58, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
     0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66};
@@ -32,8 +33,7 @@ static struct {
     kb_table *base;
 } field;
 
-static void choose(void)
-{
+static void choose(void) {
     if (kb_has_fast_multiplier()) {
         field.add = edwards25519_epadd;
         field.add_entry = edwards25519_pepadd;
@@ -47,19 +47,29 @@ static void choose(void)
         field.mul = bignum_mul_p25519_alt;
         field.decode = edwards25519_decode_alt;
     }
-    field.base = kb_edwards_build(base_point);
 }
 
-int kb_edwards_start(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, choose);
-    return field.base != NULL;
+int kb_edwards_start(void) {
+    static kb_claim making;
+    static int ready;
+    int now_ready = __atomic_load_n(&ready, __ATOMIC_ACQUIRE);
+    if (!now_ready && kb_claim_take(&making)) {
+        now_ready = ready;
+        if (!now_ready) {
+            choose();
+            field.base = kb_edwards_build(base_point);
+            now_ready = field.base != NULL;
+            __atomic_store_n(&ready, now_ready, __ATOMIC_RELEASE);
+        }
+        kb_claim_give_back(&making);
+    }
+    return now_ready;
 }
+
+size_t kb_edwards_table_bytes(void) { return TABLE_WORDS * sizeof(uint64_t); }
 
 /* Affine (x, y) as (y - x, y + x, 2dxy). */
-static void write_entry(uint64_t *entry, const uint64_t *x, const uint64_t *y)
-{
+static void write_entry(uint64_t *entry, const uint64_t *x, const uint64_t *y) {
     uint64_t product[WORDS];
     bignum_sub_p25519(entry, y, x);
     bignum_add_p25519(entry + WORDS, y, x);
@@ -68,8 +78,7 @@ static void write_entry(uint64_t *entry, const uint64_t *x, const uint64_t *y)
     bignum_double_p25519(entry + 2 * WORDS, product);
 }
 
-static void multiples(extended *points)
-{
+static void multiples(extended *points) {
     for (unsigned j = 2; j <= HALF; j++) {
         if (j % 2 == 0) {
             field.dbl(points[j - 1], points[j / 2 - 1]);
@@ -79,8 +88,7 @@ static void multiples(extended *points)
     }
 }
 
-static void normalise(uint64_t *out, extended *points, uint64_t (*products)[WORDS], size_t count)
-{
+static void normalise(uint64_t *out, extended *points, uint64_t (*products)[WORDS], size_t count) {
     uint64_t inverse[WORDS], z_inverse[WORDS], x[WORDS], y[WORDS];
     memset(products[0], 0, sizeof products[0]);
     products[0][0] = 1;
@@ -97,16 +105,15 @@ static void normalise(uint64_t *out, extended *points, uint64_t (*products)[WORD
     }
 }
 
-kb_table *kb_edwards_build(const void *public_key)
-{
+kb_table *kb_edwards_build(const void *public_key) {
     const size_t count = (size_t)WINDOWS * HALF;
     uint64_t affine[2 * WORDS];
     if (field.decode(affine, public_key) != 0) {
         return NULL;
     }
     extended *points = malloc(count * sizeof *points);
-    uint64_t(*products)[WORDS] = malloc((count + 1) * sizeof *products);
-    kb_table *table = kb_table_new(count * ENTRY);
+    uint64_t (*products)[WORDS] = malloc((count + 1) * sizeof *products);
+    kb_table *table = kb_table_new(TABLE_WORDS);
     if (points && products && table) {
         memset(points[0], 0, sizeof points[0]);
         memcpy(points[0], affine, sizeof affine);
@@ -129,8 +136,7 @@ kb_table *kb_edwards_build(const void *public_key)
 }
 
 /* Adds digit * 2^(w*i) * P. */
-static void add_digit(extended sum, const kb_table *table, unsigned i, int digit)
-{
+static void add_digit(extended sum, const kb_table *table, unsigned i, int digit) {
     uint64_t negative[ENTRY];
     if (digit == 0) {
         return;
@@ -147,8 +153,7 @@ static void add_digit(extended sum, const kb_table *table, unsigned i, int digit
     field.add_entry(sum, sum, entry);
 }
 
-static void load_le(uint64_t *z, const uint8_t *octets, unsigned words)
-{
+static void load_le(uint64_t *z, const uint8_t *octets, unsigned words) {
     for (unsigned i = 0; i < words; i++) {
         z[i] = 0;
         for (unsigned j = 0; j < 8; j++) {
@@ -157,8 +162,7 @@ static void load_le(uint64_t *z, const uint8_t *octets, unsigned words)
     }
 }
 
-static int is_below_order(const uint64_t *s)
-{
+static int is_below_order(const uint64_t *s) {
     for (unsigned i = WORDS; i-- > 0;) {
         if (s[i] != order[i]) {
             return s[i] < order[i];
@@ -168,8 +172,7 @@ static int is_below_order(const uint64_t *s)
 }
 
 int kb_edwards_verify(const kb_table *key, const uint8_t public_key[32], const uint8_t *data,
-                      size_t data_len, const uint8_t signature[64])
-{
+                      size_t data_len, const uint8_t signature[64]) {
     uint64_t s[WORDS], k[WORDS], wide[2 * WORDS], inverse[WORDS], affine[2 * WORDS];
     uint8_t hash[SHA512_DIGEST_LENGTH], encoded[32];
     int16_t d1[KB_MAX_WINDOWS], d2[KB_MAX_WINDOWS];

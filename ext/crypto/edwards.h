@@ -4,7 +4,11 @@
 
 #include "table.h"
 
-/* Whether this processor has tables for Ed25519; makes the base point's at the first call. */
+/* Octets of a key's table. */
+size_t kb_edwards_table_bytes(void);
+
+/* Makes the base point's table at the first call; 0 where that fails, and while another thread is
+ * making it. */
 int kb_edwards_start(void);
 
 /* context: the 32 octets of the public key. NULL also where they are not a point. */

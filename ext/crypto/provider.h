@@ -30,6 +30,9 @@ int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t d
                       const uint8_t *sig, size_t sig_len);
 int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
                     const uint8_t *sig, size_t sig_len);
+/* The same, for a digest that the caller made. */
+int kb_verify_ecdsa_digest(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig,
+                           size_t sig_len);
 int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig,
                       size_t sig_len);
 
@@ -54,9 +57,20 @@ size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MA
  * together, 0 for none; `threshold` is the number of uses that earns a key its table. */
 void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold);
 
-enum kb_table_counter { KB_TABLES_NOW, KB_TABLES_BYTES, KB_TABLES_BUILT, KB_TABLES_EVICTED, KB_TABLES_LIMIT };
+enum kb_table_counter {
+    KB_TABLES_NOW,
+    KB_TABLES_BYTES,
+    KB_TABLES_BUILT,
+    KB_TABLES_EVICTED,
+    KB_TABLES_UNDECIDED,
+    KB_TABLES_LIMIT
+};
 
 uint64_t kb_tables_counter(enum kb_table_counter counter);
+
+/* Denies a key that nobody uses yet its table for good, so that the library verifies with it. */
+void kb_key_leave_to_library(kb_key *key);
+int kb_key_has_table(const kb_key *key);
 
 /* 1 where verification with this kind of key can use tables on this machine. */
 int kb_tables_serve_rsa(void);

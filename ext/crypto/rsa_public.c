@@ -13,16 +13,16 @@ typedef uint64_t modulus[MAX_WORDS];
 
 /* The "table" of an RSA key: n, then 2^(128 * words) mod n. */
 
-size_t kb_rsa_public_size(const RSA *rsa)
-{
+size_t kb_rsa_public_size(const RSA *rsa) {
     unsigned bits = RSA_bits(rsa);
     /* The squaring for this size has no variant without BMI2 and ADX. */
     int served = bits == 2048 && kb_has_fast_multiplier();
     return served && BN_is_word(RSA_get0_e(rsa), RSA_F4) ? bits / 8 : 0;
 }
 
-static void from_octets(uint64_t *z, size_t words, const uint8_t *octets)
-{
+size_t kb_rsa_public_table_bytes(size_t size) { return 2 * size; }
+
+static void from_octets(uint64_t *z, size_t words, const uint8_t *octets) {
     for (size_t i = 0; i < words; i++) {
         const uint8_t *at = octets + 8 * (words - 1 - i);
         uint64_t word;
@@ -31,16 +31,14 @@ static void from_octets(uint64_t *z, size_t words, const uint8_t *octets)
     }
 }
 
-static void to_octets(uint8_t *octets, const uint64_t *x, size_t words)
-{
+static void to_octets(uint8_t *octets, const uint64_t *x, size_t words) {
     for (size_t i = 0; i < words; i++) {
         uint64_t word = __builtin_bswap64(x[words - 1 - i]);
         memcpy(octets + 8 * i, &word, sizeof word);
     }
 }
 
-kb_table *kb_rsa_public_build(const void *context)
-{
+kb_table *kb_rsa_public_build(const void *context) {
     const RSA *rsa = context;
     const size_t size = RSA_size(rsa), words = size / 8;
     uint8_t octets[8 * MAX_WORDS];
@@ -56,14 +54,12 @@ kb_table *kb_rsa_public_build(const void *context)
 }
 
 /* z := wide / 2^(64 * words) mod n, below 2^(64 * words) but perhaps not below n. */
-static void reduce(uint64_t *z, uint64_t *wide, const uint64_t *n, uint64_t factor, size_t words)
-{
+static void reduce(uint64_t *z, uint64_t *wide, const uint64_t *n, uint64_t factor, size_t words) {
     uint64_t carry = bignum_emontredc_8n(words, wide, n, factor);
     bignum_optsub(words, z, wide + words, carry, n);
 }
 
-int kb_rsa_public(const kb_table *key, size_t size, const uint8_t *signature, uint8_t *out)
-{
+int kb_rsa_public(const kb_table *key, size_t size, const uint8_t *signature, uint8_t *out) {
     const size_t words = size / 8;
     const uint64_t *n = key->words;
     const uint64_t factor = word_negmodinv(n[0]);

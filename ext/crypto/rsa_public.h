@@ -9,6 +9,9 @@
 /* Octets of the modulus where this operation serves it and is faster than the library's; else 0. */
 size_t kb_rsa_public_size(const RSA *rsa);
 
+/* Octets of a key's table, for a modulus of `size` octets. */
+size_t kb_rsa_public_table_bytes(size_t size);
+
 /* context: the RSA key. */
 kb_table *kb_rsa_public_build(const void *rsa);
 

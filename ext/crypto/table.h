@@ -27,19 +27,27 @@ typedef struct kb_table kb_table;
  * words + ((i << (w-1)) + digit - 1) * entry_words. */
 struct kb_table {
     uint64_t *words;
-    size_t bytes;
-    uint32_t references; /* under the lock of the slot it hangs in, then atomic */
+    uint32_t references; /* atomic; taken only under the lock of the slot it hangs in */
 };
 
 /* A table of `words` 64-bit words, aligned to a cache line, or NULL. */
 kb_table *kb_table_new(size_t words);
 
-/* A key's claim to a table. */
+/* What one thread has claimed and gives back, zero at first. A fork leaves the child without the
+ * other threads: what they had claimed in the parent is free there. */
+typedef uint32_t kb_claim;
+
+/* 1 where the caller has it now, 0 where another thread does. */
+int kb_claim_take(kb_claim *claim);
+void kb_claim_give_back(kb_claim *claim);
+
+/* A key's right to a table; all zero but for `bytes` when the key is made. */
 typedef struct kb_slot {
+    size_t bytes; /* that its table will have */
     uint32_t uses;
-    uint32_t locked;
-    uint32_t building;
-    uint64_t last_use;
+    uint32_t listed; /* whether it ever held a table */
+    kb_claim locked, building;
+    uint64_t first_use, last_use; /* of those counted in `uses`; of all */
     kb_table *table;
     struct kb_slot *next, *previous;
 } kb_slot;
@@ -48,7 +56,8 @@ typedef kb_table *kb_build(const void *context);
 
 /* The table of a key, built once the key has been used often enough, or NULL. Whoever gets one
  * hands it back with kb_table_release. Building happens in the calling thread; others go on without
- * a table meanwhile. */
+ * a table meanwhile. Where there is no room, tables make it that were not used since the key began
+ * to earn its own; so many hot keys never push each other out in turn. */
 kb_table *kb_slot_use(kb_slot *slot, kb_build *build, const void *context);
 void kb_table_release(kb_table *table);
 
@@ -56,18 +65,20 @@ void kb_table_release(kb_table *table);
 void kb_slot_close(kb_slot *slot);
 
 typedef struct {
-    uint64_t tables;  /* tables now */
-    uint64_t bytes;   /* what they occupy */
-    uint64_t built;   /* since the start of the process */
-    uint64_t evicted; /* given up for a hotter key's */
-    uint64_t limit;   /* ceiling in bytes */
+    uint64_t tables;    /* tables now */
+    uint64_t bytes;     /* what they occupy, and what is being built will */
+    uint64_t built;     /* since the start of the process */
+    uint64_t evicted;   /* given up for a hotter key's */
+    uint64_t undecided; /* verifications that the table code left to the library */
+    uint64_t limit;     /* ceiling in bytes */
     uint32_t threshold;
 } kb_table_stats;
 
 void kb_table_get_stats(kb_table_stats *stats);
+void kb_table_count_undecided(void);
 
 /* Ceiling in bytes over all tables of the process (0: no tables at all) and the number of uses that
- * earns one. Tables above a lowered ceiling go with the next build. */
+ * earns one. The oldest tables above a lowered ceiling go at once. */
 void kb_table_configure(uint64_t limit_bytes, uint32_t threshold);
 
 #endif

@@ -68,7 +68,7 @@ def configure_tables(limit_bytes: int, uses: int) -> None:
 
 def table_counters() -> dict[str, int]:
     """Counters of the key tables of this process; there are none here."""
-    return dict.fromkeys(("tables", "bytes", "built", "evicted", "limit_bytes"), 0)
+    return dict.fromkeys(("tables", "bytes", "built", "evicted", "undecided", "limit_bytes"), 0)
 
 
 class VerifyKey:
