@@ -75,7 +75,7 @@ class AccessTokenPolicy:
             value = getattr(self, name)
             if value is not None:
                 _check_seconds(name, value, 1)
-        if self.binding not in get_args(BindingMode):
+        if not isinstance(self.binding, str) or self.binding not in get_args(BindingMode):
             raise PolicyError(f"binding must be one of {', '.join(get_args(BindingMode))}")
         if any(" " in scope_text(scope) for scope in self.scopes):
             raise PolicyError(

@@ -16,6 +16,7 @@ from keybound.testing import OMIT, SigningKey
 
 Forge = Callable[[Any], object]
 NOTHING = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).decode().rstrip("=")
+STRANGER = object()
 
 
 def claims(**changed: Any) -> Forge:
@@ -112,7 +113,7 @@ BY_TOKEN: dict[Reason, tuple[Forge, dict[str, Any], Any]] = {
     Reason.CNF_THUMBPRINT_OF_NOTHING: (claims(cnf={"x5t#S256": NOTHING}), {}, None),
     Reason.CERTIFICATE_MISSING: (bound, {}, None),
     Reason.CERTIFICATE_INVALID: (bound, {}, b"x"),
-    Reason.CERTIFICATE_MISMATCH: (bound, {}, "stranger"),
+    Reason.CERTIFICATE_MISMATCH: (bound, {}, STRANGER),
     Reason.SCOPE_INSUFFICIENT: (claims(scope="read"), {"scopes": ["write"]}, None),
 }
 
@@ -158,7 +159,7 @@ def test_reason_of_a_token(world: Any, judge: Any, reason: Reason) -> None:
     if options.get("keys") is ...:
         spare = SigningKey.generate("ES256")
         options = {"keys": keybound.JWKSet.from_json({"keys": [world.key.public_jwk(), spare.public_jwk()]})}
-    if certificate == "stranger":
+    if certificate is STRANGER:
         certificate = world.stranger.der
     claim = {Reason.CLAIM_MISSING: "acr", Reason.CLAIM_FORBIDDEN: "act"}.get(reason)
     rejected = judge.rejects(forge(world), reason, certificate=certificate, claim=claim, **options)

@@ -1,380 +1,369 @@
-"""Cached answers: never for another token, policy, key set, certificate or time than they were given for."""
+"""The memory of both twins: what is kept of tokens, headers, certificates and keys, and how much of it."""
 
 from __future__ import annotations
 
-import threading
+import gc
+import json
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import keybound
-from keybound._hotpath.contract import Binding, ClaimRules, HeaderRules
-from keybound.binding import proof_of
+from keybound._hotpath import contract
 from keybound.errors import Reason
-from keybound.jose.algorithms import ALGORITHMS
-from keybound.testing import FakeClock, SigningKey
+from keybound.limits import MAX_REMEMBERED_HEADERS
+from keybound.testing import FakeClock, FakeIssuer, SigningKey
 
-HS256 = ALGORITHMS["HS256"]
-KEY = SigningKey("HS256", b"a secret that only the tests of the cache know", kid="1")
-ISSUER, AUDIENCE = "https://as.example.com", "https://rs.example.com/"
-START = 1_750_000_000.0
-AHEAD = 1000
+AUDIENCE = "https://rs.example.com"
+EVERYTHING = keybound.CacheSettings(entries=2**30, memory_bytes=2**40)
 
 
-class Refused(Exception):
-    pass
+@pytest.fixture(scope="module")
+def issuer() -> FakeIssuer:
+    """Signs with a secret, for speed."""
+    return FakeIssuer("https://as.example.com", alg="HS256", clock=FakeClock())
 
 
-class Bench:
-    """A validator of one twin with a cache, a wall clock and a monotonic clock."""
+@pytest.fixture
+def make(lane: Any, twins: Any, issuer: FakeIssuer) -> Callable[..., Any]:
+    """``make(*keys, cache=..., **options)``: a lane of each twin; the issuer's key if none is given."""
 
-    def __init__(
-        self,
-        twins: Any,
-        *,
-        binding: Binding = Binding.IF_PRESENT,
-        max_age: float | None = None,
-        **bounds: Any,
-    ):
-        self.twins, self.wall, self.monotonic = twins, FakeClock(START), FakeClock(0.0)
-        self.keys = self.index()
-        self.cache = twins.cache.TokenCache(keybound.CacheSettings(monotonic=self.monotonic, **bounds))
-        header = HeaderRules(algorithms=(HS256,), token_bytes=16_384, header_bytes=4096, json_depth=32)
-        claims = ClaimRules(
-            issuer=ISSUER,
-            audiences=(AUDIENCE,),
-            exp_required=True,
-            iat_required=max_age is not None,
-            sub_required=False,
-            client_id_required=False,
-            jti_required=False,
-            leeway=10.0,
-            max_lifetime=None,
-            max_age=max_age,
-            required=(),
-            forbidden=(),
-            scopes=(),
-            binding=binding,
-        )
-        self.validator = twins.token.Validator(
-            twins.token.CompiledPolicy(header, claims),
-            source=self,
-            static_keys=None,
-            clock=self.wall,
-            to_proof=proof_of,
-            reject=Refused,
-            cache=self.cache,
-        )
+    def make_lane(*keys: SigningKey, cache: Any = EVERYTHING, **options: Any) -> Any:
+        usual = {"issuer": issuer.issuer, "audience": AUDIENCE, "algorithms": [(*keys, issuer.key)[0].alg]}
+        made = keybound.JWKSet.from_json(issuer.jwks())
+        if keys:
+            made = keybound.JWKSet.from_json({"keys": [key.verification_jwk() for key in keys]})
+        policy = keybound.AccessTokenValidator(**usual | {"keys": made} | options).policy
+        return lane(twins, policy, *(keys or (issuer.key,)), clock=issuer.clock, cache=cache)
 
-    def index(self) -> Any:
-        handle = self.twins.signature.load_key(1, (KEY.secret,))
-        return self.twins.token.KeyIndex([("1", handle, 1 << HS256.index)])
-
-    # What a validator asks of a key source.
-    def snapshot(self) -> Any:
-        return self
-
-    @property
-    def _index(self) -> Any:
-        return self.keys
-
-    def present(self, raw: Any, certificate: Any = None) -> Reason:
-        try:
-            self.validator.validate(raw, certificate=certificate)
-        except Refused as refused:
-            return Reason(refused.args[0])
-        return Reason.OK
-
-    @property
-    def hits(self) -> int:
-        return int(self.cache.counters()["hits"])
+    return make_lane
 
 
-def token(world: Any, **claims: Any) -> str:
-    usual = {"iss": ISSUER, "aud": AUDIENCE, "iat": START, "exp": START + AHEAD}
-    return str(world.forge(header={"alg": "HS256", "kid": "1"}, payload=usual | claims, key=KEY))
+def copy_of(raw: str) -> str:
+    """A string of its own, as each request brings one."""
+    return (raw + ".")[:-1]
 
 
-def bound(world: Any, **claims: Any) -> str:
-    return token(world, cnf={"x5t#S256": world.client.thumbprint}, **claims)
+def growth(work: Callable[[], Any]) -> int:
+    """Bytes that are there after ``work`` and were not before."""
+    # What is there already is not looked at, neither now nor when all else is collected.
+    gc.freeze()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        work()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        gc.unfreeze()
 
 
-def test_same_token_again(twins: Any, world: Any) -> None:
-    bench, raw = Bench(twins), token(world)
-    first = bench.validator.validate(raw)
-    assert bench.validator.validate(raw) is first
-    assert bench.hits == 1
+# The estimate of what a token occupies
+
+SHAPES: dict[str, Any] = {
+    "nothing more": {},
+    "ten claims": {f"claim{i}": f"value{i}" for i in range(10)},
+    "one long text": {"a": "x" * 6000},
+    "one long text with one wide character": {"a": "x" * 6000 + "\U0001f600"},
+    "one long text of Latin-1": {"a": "é" * 1500},
+    "texts of two bytes": {"a": ["ab"] * 1200},
+    "different texts of two bytes": {"a": [f"{i:x}" for i in range(1200)]},
+    "wide texts": {"a": ["\U0001f600a"] * 700},
+    "integers": {"a": list(range(1000, 2200))},
+    "big integers": {"a": [10**17 + i for i in range(300)]},
+    "integers beyond 64 bits": {"a": [10**30 + i for i in range(200)]},
+    "fractions": {"a": [i + 0.5 for i in range(1000)]},
+    "small integers": {"a": [1] * 3000},
+    "literals": {"a": [None, True, False] * 300},
+    "empty arrays": {"a": [[]] * 2000},
+    "empty objects": {"a": [{}] * 2000},
+    "arrays of one": {"a": [[1]] * 1500},
+    "arrays of one text": {"a": [["ab"]] * 1000},
+    "arrays of five": {"a": [[1, 2, 3, 4, 5]] * 500},
+    "objects of one": {"a": [{"ab": 1}] * 800},
+    "objects of one text": {"a": [{"ab": "cd"}] * 600},
+    "objects of six": {"a": [{f"a{i}": i for i in range(6)}] * 150},
+    "objects of eleven": {"a": [{f"a{i}": i for i in range(11)}] * 80},
+    "many members": {f"k{i}": i for i in range(800)},
+    "many members with texts": {f"k{i}": f"v{i}" for i in range(500)},
+    "deep arrays": {"a": [json.loads("[" * 28 + "]" * 28)] * 100},
+    "deep objects": {"a": [json.loads('{"ab":' * 28 + "1" + "}" * 28)] * 40},
+}
+SIZES = [5, 6, 10, 11, 21, 22, 42, 43, 85, 86, 170, 171, 341, 342]
+SHAPES |= {f"{size} members": {f"k{i}": f"v{i}" for i in range(size)} for size in SIZES}
+SHAPES |= {f"arrays of {size}": {"a": [[7] * size] * (1500 // size)} for size in (2, 4, 8, 9, 16, 17, 25)}
 
 
-def test_text_and_octets_do_not_get_in_each_others_way(twins: Any, world: Any) -> None:
-    bench, raw = Bench(twins), token(world)
-    for form in (raw, raw.encode()) * 2:
-        assert bench.present(form) is Reason.OK
+def spelled(claims: Any, ascii_only: bool) -> bytes:
+    return json.dumps(claims, separators=(",", ":"), ensure_ascii=ascii_only).encode()
 
 
-def test_only_good_tokens_are_kept(twins: Any, world: Any) -> None:
-    bench = Bench(twins)
-    for raw in (token(world, exp=START - 60), token(world, aud="x"), "", "a.b.c", token(world)[:-4] + "AAAA"):
-        for _ in range(3):
-            assert bench.present(raw) is not Reason.OK
-    assert bench.hits == 0
-    assert bench.cache.counters()["entries"] == 0
+@pytest.mark.parametrize("shape", SHAPES)
+def test_values_occupy_less_than_the_footprint(twins: Any, shape: str) -> None:
+    for text in dict.fromkeys(spelled(SHAPES[shape], ascii_only) for ascii_only in (True, False)):
+        kept: list[Any] = [twins.strict_json.load_frozen(text)] * 20
+
+        def keep(text: bytes = text, kept: list[Any] = kept) -> None:
+            for i in range(len(kept)):
+                kept[i] = twins.strict_json.load_frozen(text)
+
+        # The text itself, with the header of its bytes object.
+        assert growth(keep) <= len(kept) * (twins.strict_json.footprint(text) - len(text) + 64)
 
 
-def test_whole_token_counts(twins: Any, world: Any) -> None:
-    """CVE-2026-35030: what begins and ends like a good token is not that token."""
-    bench, raw = Bench(twins), token(world, x="y" * 100)
-    assert bench.present(raw) is Reason.OK
-    middle = len(raw) // 2
-    for position in (0, 20, middle, len(raw) - 20, len(raw) - 2):
-        other = "A" if raw[position] != "A" else "B"
-        assert bench.present(raw[:position] + other + raw[position + 1 :]) is not Reason.OK
-    for near in (raw + "=", " " + raw, raw + "\n", raw[:-1], raw + "A", raw.swapcase()):
-        assert bench.present(near) is not Reason.OK
-    assert bench.hits == 0
+@pytest.mark.parametrize("shape", SHAPES)
+def test_twins_count_the_same(pure: Any, native: Any, shape: str) -> None:
+    for ascii_only in (True, False):
+        text = spelled(SHAPES[shape], ascii_only)
+        assert pure.strict_json.footprint(text) == native.strict_json.footprint(text)
 
 
-def test_size_comes_before_the_look_up(twins: Any, world: Any) -> None:
-    bench = Bench(twins)
-    for raw in ("x" * 16_385, b"x" * 5_000_000):
-        assert bench.present(raw) is Reason.TOKEN_TOO_LARGE
-    assert bench.cache.counters()["misses"] == 0
+def test_footprint_of_what_is_no_json_yet(pure: Any, native: Any) -> None:
+    for text in (b"", b"{}", b"[]", b'"\\"', b'"\x7f"', b'"\x80"', bytes(range(256)), b"{[,:]}" * 1000):
+        assert pure.strict_json.footprint(text) == native.strict_json.footprint(text)
+    assert pure.strict_json.footprint(b"") == 0
 
 
-def test_text_of_another_class_is_not_looked_up(twins: Any, world: Any) -> None:
-    raw = token(world)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_cached_tokens_occupy_less_than_is_counted(make: Any, issuer: FakeIssuer, shape: str) -> None:
+    tokens = [issuer.access_token(audience=AUDIENCE, **SHAPES[shape]) for _ in range(15)]
+    lane = make()
+    # What is there once, whatever comes later.
+    lane.validator.validate(issuer.access_token(audience=AUDIENCE)).claims  # noqa: B018
 
-    class Chameleon(str):
-        def __hash__(self) -> int:
-            return hash(raw)
+    def fill() -> None:
+        for raw in tokens:
+            token = lane.validator.validate(copy_of(raw))
+            token.claims, token.header  # noqa: B018
 
-        def __eq__(self, other: object) -> bool:
-            return True
-
-    bench = Bench(twins)
-    assert bench.present(raw) is Reason.OK
-    assert bench.present(Chameleon("x")) is Reason.TOKEN_NOT_TEXT
-    assert bench.hits == 0
-
-
-def test_expiry_is_checked_on_every_hit(twins: Any, world: Any) -> None:
-    bench, raw = Bench(twins, lifetime=10_000), token(world)
-    assert bench.present(raw) is Reason.OK
-    bench.wall.set(START + AHEAD + 10 - 1e-6)
-    assert bench.present(raw) is Reason.OK
-    assert bench.hits == 1
-    bench.wall.set(START + AHEAD + 10)
-    assert bench.present(raw) is Reason.TOKEN_EXPIRED
+    before = lane.cache.counters()["bytes"]
+    occupied = growth(fill)
+    counted = lane.cache.counters()["bytes"] - before
+    assert lane.cache.counters()["entries"] == 16
+    assert occupied <= counted
 
 
-def test_a_clock_that_steps_back_does_not_revive_an_entry(twins: Any, world: Any) -> None:
-    """What has expired is looked at from the start, signature and all."""
-    bench, raw = Bench(twins, lifetime=10_000), token(world)
-    assert bench.present(raw) is Reason.OK
-    bench.wall.set(START + AHEAD + 11)
-    assert bench.present(raw) is Reason.TOKEN_EXPIRED
-    hits = bench.hits
-    bench.keys = twins.token.KeyIndex([])
-    bench.wall.set(START)
-    assert bench.present(raw) is Reason.KEY_UNKNOWN
-    assert bench.hits == hits
+def test_estimate_is_not_wild(make: Any, issuer: FakeIssuer) -> None:
+    """Else the cache would hold a fraction of what it could."""
+    tokens = [issuer.access_token(audience=AUDIENCE) for _ in range(200)]
+    lane = make()
+
+    def fill() -> None:
+        for raw in tokens:
+            lane.validator.validate(copy_of(raw)).claims  # noqa: B018
+
+    occupied = growth(fill)
+    assert occupied <= lane.cache.counters()["bytes"] <= 2.5 * occupied
 
 
-@pytest.mark.parametrize("moment", [float("nan"), float("inf")])
-def test_a_clock_that_lies(twins: Any, world: Any, moment: float) -> None:
-    bench, raw = Bench(twins), token(world)
-    assert bench.present(raw) is Reason.OK
-    bench.wall.set(moment)
-    assert bench.present(raw) is Reason.TOKEN_EXPIRED
-
-
-def test_other_times_are_checked_on_every_hit(twins: Any, world: Any) -> None:
-    bench = Bench(twins, max_age=100)
-    for claim, reason in (("nbf", Reason.TOKEN_NOT_YET_VALID), ("iat", Reason.IAT_IN_FUTURE)):
-        raw = token(world, **{claim: START + 5})
-        assert bench.present(raw) is Reason.OK
-        bench.wall.advance(-20)
-        assert bench.present(raw) is reason
-        bench.wall.advance(20)
-    raw = token(world)
-    bench.wall.advance(110)
-    assert bench.present(raw) is Reason.OK
-    bench.wall.advance(1)
-    assert bench.present(raw) is Reason.TOKEN_TOO_OLD
-
-
-def test_binding_is_checked_on_every_hit(twins: Any, world: Any) -> None:
-    """S003-08, and the mTLS and non-mTLS verifiers that shared a cache."""
-    bench, raw = Bench(twins), bound(world)
-    forms = [
-        (world.client.der, Reason.OK),
-        (world.client.pem, Reason.OK),
-        (world.client.thumbprint, Reason.OK),
-        (world.stranger.der, Reason.CERTIFICATE_MISMATCH),
-        (world.stranger.thumbprint, Reason.CERTIFICATE_MISMATCH),
-        (world.client.der + b"\0", Reason.CERTIFICATE_INVALID),
-        (b"x", Reason.CERTIFICATE_INVALID),
-        (None, Reason.CERTIFICATE_MISSING),
+def test_headers_that_come_once_are_counted(make: Any, issuer: FakeIssuer) -> None:
+    """A token keeps its header alive, also when no other token has the same."""
+    fill_in = {"a": [[]] * 400}
+    tokens = [
+        issuer.access_token(audience=AUDIENCE, header={"x": i, **fill_in})
+        for i in range(2 * MAX_REMEMBERED_HEADERS)
     ]
-    assert bench.present(raw) is Reason.CERTIFICATE_MISSING
+    lane = make()
+    occupied = growth(lambda: [lane.validator.validate(copy_of(raw)) and None for raw in tokens])
+    assert occupied <= lane.cache.counters()["bytes"] * 1.1
+
+
+def test_flood_of_distinct_tokens_keeps_memory_bounded(make: Any, issuer: FakeIssuer) -> None:
+    bound = 200_000
+    lane = make(cache=keybound.CacheSettings(memory_bytes=bound))
+    tokens = [issuer.access_token(audience=AUDIENCE, a=[[]] * (i % 300)) for i in range(600)]
+
+    def flood() -> None:
+        for raw in tokens:
+            lane.validator.validate(copy_of(raw)).claims  # noqa: B018
+            assert lane.cache.counters()["bytes"] <= bound
+
+    assert growth(flood) <= bound
+    assert lane.cache.counters()["dropped"] > 300
+
+
+def test_clearing_frees_the_memory(make: Any, issuer: FakeIssuer) -> None:
+    lane = make()
+    tokens = [issuer.access_token(audience=AUDIENCE) for _ in range(300)]
+    lane.validator.validate(tokens[0])
+
+    def fill_and_clear() -> None:
+        for raw in tokens:
+            lane.validator.validate(copy_of(raw)).claims  # noqa: B018
+        lane.cache.clear()
+
+    assert growth(fill_and_clear) < 20_000
+
+
+# Keys that are gone
+
+
+def test_former_keys_are_let_go(make: Any) -> None:
+    first, second = (SigningKey.generate("ES256") for _ in range(2))
+    issuer = FakeIssuer("https://as.example.com", key=first, clock=FakeClock())
+    raws = [issuer.access_token(audience=AUDIENCE, key=key) for key in (first, second)]
+    lane = make(first, issuer=issuer.issuer)
+    former = lane._index
+    references = sys.getrefcount(former)
+    assert lane.verdict(raws[0]) == Reason.OK
+    assert lane.verdict(raws[0]) == Reason.OK
+    assert sys.getrefcount(former) > references
+    lane.publish(second)
+    assert lane.verdict(raws[1]) == Reason.OK
+    # The lane itself has let go of it as well.
+    assert sys.getrefcount(former) == references - 1
+
+
+def test_rotation_after_rotation_does_not_add_up(make: Any, issuer: FakeIssuer) -> None:
+    keys = [SigningKey.generate("HS256") for _ in range(MAX_REMEMBERED_HEADERS)]
+    raws = [issuer.access_token(audience=AUDIENCE, key=key) for key in keys]
+    lane = make()
+
+    def rotate() -> None:
+        for key, raw in zip(keys, raws, strict=True):
+            lane.publish(key)
+            assert lane.verdict(raw) == Reason.OK
+
+    rotate()
+    assert growth(rotate) < 20_000
+    assert lane.cache.counters()["entries"] == 1
+
+
+# The memo of headers
+
+
+def test_forged_headers_are_not_remembered(make: Any, issuer: FakeIssuer) -> None:
+    lane = make(cache=None)
+    forger = SigningKey("HS256", os.urandom(32), kid=issuer.key.kid)
+    known = [
+        issuer.access_token(audience=AUDIENCE, key=forger, header={"x": f"{i}" * 200}) for i in range(500)
+    ]
+    unknown = [issuer.access_token(audience=AUDIENCE, header={"kid": f"{i}" * 200}) for i in range(500)]
+    lane.verdict(known[0])
+
+    def flood() -> None:
+        for raw in known:
+            assert lane.verdict(raw) == Reason.SIGNATURE_INVALID
+        for raw in unknown:
+            assert lane.verdict(raw) == Reason.KEY_UNKNOWN
+
+    assert growth(flood) < 20_000
+
+
+def test_remembered_headers_are_bounded(make: Any, issuer: FakeIssuer) -> None:
+    lane = make(cache=None)
+    raws = [
+        issuer.access_token(audience=AUDIENCE, header={"x": f"{i:04}" * 250})
+        for i in range(8 * MAX_REMEMBERED_HEADERS)
+    ]
+    lane.verdict(raws[0])
+    # The header, the values in it, and the handful of objects around them.
+    largest = len(raws[0]) + contract.TEXT_FACTOR * 1400 + 2000
+    occupied = growth(lambda: [lane.verdict(raw) for raw in raws])
+    assert occupied < MAX_REMEMBERED_HEADERS * largest
+    for raw in raws[:5] + raws[-5:]:
+        assert lane.verdict(raw) == Reason.OK
+
+
+@pytest.mark.parametrize("cache", [None, EVERYTHING], ids=["no cache", "cache"])
+def test_header_seen_before_does_not_choose_a_former_key(make: Any, cache: Any) -> None:
+    first, second = (SigningKey.generate("ES256", kid="same") for _ in range(2))
+    other = SigningKey.generate("ES256", kid="other")
+    issuer = FakeIssuer("https://as.example.com", key=first, clock=FakeClock())
+    of_first, of_second = (issuer.access_token(audience=AUDIENCE, key=key) for key in (first, second))
+    assert of_first.split(".")[0] == of_second.split(".")[0]
+    lane = make(first, issuer=issuer.issuer, cache=cache)
+    good, bad, unknown = Reason.OK, Reason.SIGNATURE_INVALID, Reason.KEY_UNKNOWN
+    steps = [((first,), good, bad), ((second,), bad, good), ((first, second), good, good)]
+    steps += [((other,), unknown, unknown), ((other, first), good, bad), ((second, other), bad, good)]
+    for keys, *expected in steps * 2:
+        lane.publish(*keys)
+        for _ in range(3):
+            assert [lane.verdict(of_first), lane.verdict(of_second)] == expected
+
+
+def test_header_with_another_policy(make: Any, issuer: FakeIssuer) -> None:
+    """Two validators have two memos."""
+    raw = issuer.access_token(audience=AUDIENCE)
+    lenient, strict = make(), make(types=["jwt"])
     for _ in range(3):
-        for certificate, reason in forms:
-            assert bench.present(raw, certificate) is reason
-    assert bench.hits > len(forms), "a mismatch throws nothing out"
+        assert lenient.verdict(raw) == Reason.OK
+        assert strict.verdict(raw) == Reason.TYP_NOT_ALLOWED
 
 
-def test_bearer_tokens_take_any_certificate_from_the_cache_too(twins: Any, world: Any) -> None:
-    bench, raw = Bench(twins), token(world)
-    for certificate in (None, b"x", world.client.der, world.stranger.der):
-        assert bench.present(raw, certificate) is Reason.OK
+# The memo of thumbprints
 
 
-def test_caches_of_two_policies_do_not_mix(twins: Any, world: Any) -> None:
-    lax, strict = Bench(twins, binding=Binding.IGNORE), Bench(twins, binding=Binding.REQUIRED)
-    raw, bearer = bound(world), token(world)
+def certificates(size: int, count: int) -> list[bytes]:
+    """DER SEQUENCEs of ``size`` bytes, each different."""
+    inner = size - 4
+    return [
+        b"\x30\x82" + inner.to_bytes(2, "big") + i.to_bytes(4, "big") * (inner // 4) for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("size", [contract.REMEMBERED_CERTIFICATE_BYTES, 1024])
+def test_remembered_certificates_are_bounded(make: Any, issuer: FakeIssuer, size: int) -> None:
+    lane = make()
+    raw = issuer.access_token(audience=AUDIENCE)
+    lane.verdict(raw)
+    presented = certificates(size, 2 * contract.REMEMBERED_CERTIFICATES + 10)
+
+    def present() -> None:
+        for der in presented:
+            assert lane.verdict(raw, der[:-1] + der[-1:]) == Reason.OK
+
+    assert growth(present) < contract.REMEMBERED_CERTIFICATES * (size + 250)
+
+
+def test_large_certificates_are_not_remembered(make: Any, issuer: FakeIssuer) -> None:
+    lane = make()
+    raw = issuer.access_token(audience=AUDIENCE)
+    lane.verdict(raw)
+    presented = certificates(contract.REMEMBERED_CERTIFICATE_BYTES + 4, 300)
+    assert growth(lambda: [lane.verdict(raw, der[:-1] + der[-1:]) for der in presented]) < 20_000
+
+
+def test_each_certificate_has_its_own_thumbprint(make: Any, issuer: FakeIssuer) -> None:
+    lane = make()
+    presented = certificates(512, 30)
+    tokens = [issuer.access_token(audience=AUDIENCE, certificate=der) for der in presented]
     for _ in range(2):
-        assert lax.present(raw) is Reason.OK
-        assert lax.present(bearer) is Reason.OK
-        assert strict.present(raw) is Reason.CERTIFICATE_MISSING
-        assert strict.present(raw, world.client.der) is Reason.OK
-        assert strict.present(bearer, world.client.der) is Reason.CNF_MISSING
+        for own, raw in enumerate(tokens):
+            for other, der in enumerate(presented):
+                expected = Reason.OK if own == other else Reason.CERTIFICATE_MISMATCH
+                assert lane.verdict(raw, der) == expected
 
 
-def test_entry_dies_with_its_keys(twins: Any, world: Any) -> None:
-    """A key that is gone takes its tokens along; so does any new snapshot."""
-    bench, raw = Bench(twins), token(world)
-    assert bench.present(raw) is Reason.OK
-    assert bench.present(raw) is Reason.OK
-    bench.keys = twins.token.KeyIndex([])
-    assert bench.present(raw) is Reason.KEY_UNKNOWN
-    bench.keys = bench.index()
-    hits = bench.hits
-    assert bench.present(raw) is Reason.OK
-    assert bench.hits == hits
-    assert bench.present(raw) is Reason.OK
-    assert bench.hits == hits + 1
+# Claims on demand
 
 
-def test_lifetime_of_an_entry(twins: Any, world: Any) -> None:
-    bench, raw = Bench(twins, lifetime=60), token(world)
-    assert bench.present(raw) is Reason.OK
-    bench.monotonic.set(60 - 1e-6)
-    assert bench.present(raw) is Reason.OK
-    assert bench.hits == 1
-    bench.monotonic.set(60)
-    assert bench.present(raw) is Reason.OK
-    assert bench.hits == 1, "its signature is verified anew"
-    assert bench.present(raw) is Reason.OK
-    assert bench.hits == 2
+def test_token_that_no_validator_made_has_no_claims(twins: Any) -> None:
+    kind = twins.token.VerifiedToken
+    with pytest.raises(TypeError, match="validator"):
+        kind()
+    hollow = kind.__new__(kind)
+    for read in (lambda: hollow.header, lambda: hollow.claims, lambda: hollow.claim("sub")):
+        with pytest.raises((AttributeError, TypeError)):
+            read()
 
 
-def test_bounded_in_entries(twins: Any, world: Any) -> None:
-    bench = Bench(twins, entries=10)
-    raws = [token(world, jti=str(number)) for number in range(100)]
-    for raw in raws:
-        assert bench.present(raw) is Reason.OK
-        assert bench.cache.counters()["entries"] <= 10
-    for raw in raws:
-        assert bench.present(raw) is Reason.OK
+def test_name_of_a_claim_is_text(make: Any, issuer: FakeIssuer) -> None:
+    class Name(str):
+        __slots__ = ()
 
-
-def test_a_token_in_use_stays(twins: Any, world: Any) -> None:
-    bench, busy = Bench(twins, entries=10), token(world)
-    for number in range(100):
-        assert bench.present(busy) is Reason.OK
-        assert bench.present(token(world, jti=str(number))) is Reason.OK
-    assert bench.hits >= 90
-
-
-def test_bounded_in_bytes(twins: Any, world: Any) -> None:
-    bench = Bench(twins, memory_bytes=20_000)
-    for number in range(50):
-        assert bench.present(token(world, jti=str(number), x="y" * 500)) is Reason.OK
-        assert bench.cache.counters()["bytes"] <= 20_000
-    assert bench.cache.counters()["dropped"] > 0
-    huge = token(world, x="y" * 5000)
-    for _ in range(2):
-        assert bench.present(huge) is Reason.OK
-    assert bench.hits == 0
-
-
-def test_bytes_come_back_when_entries_go(twins: Any, world: Any) -> None:
-    """Dropping, renewing and clearing leave no count behind."""
-    bench = Bench(twins, entries=8)
-    for number in range(50):
-        raw = token(world, jti=str(number % 5))
-        bench.present(raw)
-        bench.wall.set(START + (2000 if number % 7 == 0 else 0))
-        bench.present(raw)
-        bench.wall.set(START)
-        bench.monotonic.advance(25)
-    counters = bench.cache.counters()
-    assert counters["entries"] <= 8
-    assert (counters["bytes"] > 0) == (counters["entries"] > 0)
-    bench.cache.clear()
-    assert bench.cache.counters()["entries"] == bench.cache.counters()["bytes"] == 0
-
-
-def test_several_threads(twins: Any, world: Any) -> None:
-    bench = Bench(twins, entries=8)
-    raws = [(bound(world, jti=str(number)), number) for number in range(12)]
-    wrong: list[Any] = []
-
-    def work() -> None:
-        for _ in range(30):
-            for raw, number in raws:
-                good = bench.validator.validate(raw, certificate=world.client.der)
-                if good.claims["jti"] != str(number):
-                    wrong.append(good)
-                if bench.present(raw, world.stranger.der) is not Reason.CERTIFICATE_MISMATCH:
-                    wrong.append(number)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert bench.cache.counters()["entries"] <= 8
-
-
-def test_public_switches(world: Any) -> None:
-    validator, raw = world.validator(), world.token()
-    validator.validate(raw)
-    validator.validate(raw)
-    assert validator.stats()["cache"]["hits"] == 1
-    validator.clear_cache()
-    assert validator.stats()["cache"]["entries"] == 0
-    without = world.validator(cache=None)
-    assert without.validate(raw) is not without.validate(raw)
-    assert without.stats() == {"cache": {}}
-    without.clear_cache()
-
-
-@pytest.mark.parametrize(
-    "bounds",
-    [
-        {"entries": 1},
-        {"entries": True},
-        {"entries": 2.5},
-        {"entries": None},
-        {"memory_bytes": 0},
-        {"memory_bytes": "x"},
-        {"lifetime": 0},
-        {"lifetime": -1},
-        {"lifetime": True},
-        {"lifetime": float("nan")},
-        {"lifetime": float("inf")},
-        {"lifetime": 10**400},
-        {"monotonic": 5},
-    ],
-)
-def test_bounds_refused(bounds: dict[str, Any]) -> None:
-    with pytest.raises(keybound.PolicyError):
-        keybound.CacheSettings(**bounds)
-
-
-@pytest.mark.parametrize("cache", [5, "x", {}, True, False, keybound.CacheSettings])
-def test_cache_of_another_type(world: Any, cache: Any) -> None:
-    with pytest.raises(keybound.PolicyError):
-        world.validator(cache=cache)
+    lane = make()
+    token = lane.validator.validate(issuer.access_token(audience=AUDIENCE))
+    assert token.claim(Name("sub")) == "user-1"
+    for name in (b"sub", 5, None, ["sub"], SimpleNamespace()):
+        with pytest.raises(TypeError, match="text"):
+            token.claim(name)
+    for name in ("\ud800", "\udc80sub", "", "sub\0", "SUB", "su", "subs"):
+        assert token.claim(name) is None
+        assert token.claim(name, 5) == 5
