@@ -442,6 +442,8 @@ class TestObject:
         for name in ("kid", "alg", "bits", "_handle", "other"):
             with pytest.raises(AttributeError):
                 setattr(key, name, None)
+            with pytest.raises(AttributeError):
+                delattr(key, name)
 
     def test_made_by_its_loaders_alone(self):
         with pytest.raises(TypeError):

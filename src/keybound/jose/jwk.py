@@ -62,6 +62,9 @@ class JWK:
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a JWK is immutable")
 
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a JWK is immutable")
+
     def __repr__(self) -> str:
         parts = [self.kty, self.curve or f"{self.bits} bits", self.alg or "any algorithm of its type"]
         return f"<keybound.JWK {', '.join(parts)}>"
