@@ -51,6 +51,7 @@ from keybound._hotpath.contract import (
     REMEMBERED_CERTIFICATES,
 )
 from keybound.clock import system_clock
+from keybound.errors import Unavailable
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
 __all__ = [
@@ -522,11 +523,27 @@ cdef class Validator:
             self.store(keys, raw, result, &lasting)
         return result
 
+    def _situation(self):
+        """Keys and time as they are now, in seconds since 1970-01-01T00:00:00Z."""
+        return self.index(), self.now()
+
     cdef KeyIndex index(self):
-        return self._keys if self._keys is not None else self._source.snapshot()._index
+        if self._keys is not None:
+            return self._keys
+        index = getattr(self._source.snapshot(), "_index", None)
+        if type(index) is not KeyIndex:
+            raise Unavailable("the key source did not answer with a keybound.JWKSet")
+        return index
 
     cdef double now(self) except? -1.0:
-        return system_time() if self._clock is None else self._clock()
+        if self._clock is None:
+            return system_time()
+        answer = self._clock()
+        try:
+            return answer
+        except (TypeError, ValueError, OverflowError):
+            pass
+        raise Unavailable("the clock did not answer with a number of seconds")
 
     cdef bint caches(self, raw) except -1:
         # A look-up hashes the whole text, so the ceiling comes first.

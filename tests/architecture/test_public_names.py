@@ -45,7 +45,7 @@ MEMBERS = {
     "thumbprint thumbprint_uri to_dict",
     "JWKSet": "from_der from_json from_key from_pem from_secret snapshot",
     "AccessToken": "audience claim claims client_id confirmation expires_at header issuer scopes subject",
-    "AccessTokenValidator": "avalidate clear_cache explain stats validate validate_many",
+    "AccessTokenValidator": "avalidate clear_cache explain stats validate validate_many clock keys policy",
     "PresentedCertificate": "from_certificate from_der from_pem from_sha256 thumbprint",
     "CacheSettings": "entries lifetime memory_bytes monotonic",
     "Limits": "header_bytes json_depth token_bytes",

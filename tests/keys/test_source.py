@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from keybound import JWK, AccessTokenValidator, JWKSet, PolicyError, SignatureRejected, Unavailable
+from keybound._hotpath.pure.token import CompiledPolicy, KeyIndex, Validator
 from keybound.keys import KeySource, as_key_source
 from keybound.testing import FakeIssuer, SigningKey
 
@@ -107,3 +108,64 @@ def test_an_outage_is_no_verdict():
             validator.validate(raw)
         assert caught.value.retry_after == 5
         assert caught.value.status == 503
+
+
+class Answering:
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def snapshot(self) -> Any:
+        return self.answer
+
+
+def lay(twin: str, **options: Any) -> Any:
+    """A validator whose road is the backend's, or the pure one."""
+    validator = AccessTokenValidator(**OPTIONS | options)
+    if twin == "backend":
+        return validator
+    return Validator(
+        CompiledPolicy(validator.policy.header_rules(), validator.policy.claim_rules()),
+        source=validator.keys,
+        static_keys=KeyIndex([]) if isinstance(validator.keys, JWKSet) else None,
+        clock=validator.clock,
+        to_proof=lambda certificate: None,
+        reject=AssertionError,
+        cache=None,
+    )
+
+
+@pytest.mark.parametrize("twin", ["backend", "pure"])
+@pytest.mark.parametrize("answer", [None, {}, [], JWKSet, object()], ids=lambda value: repr(value)[:10])
+def test_a_source_that_answers_with_something_else(twin: str, answer: Any):
+    validator = lay(twin, keys=Answering(answer))
+    raw = FakeIssuer().access_token()
+    uses = [validator.validate]
+    if twin == "backend":
+        uses += [validator.explain, lambda raw: validator.validate_many([raw])]
+    for use in uses:
+        with pytest.raises(Unavailable, match="key source"):
+            use(raw)
+
+
+@pytest.mark.parametrize("twin", ["backend", "pure"])
+@pytest.mark.parametrize(
+    "answer", [None, "1750000000", b"1", [], 1j, 10**400], ids=lambda value: repr(value)[:10]
+)
+def test_a_clock_that_answers_with_something_else(twin: str, answer: Any):
+    """Also where no claim would be compared with it."""
+    issuer = FakeIssuer()
+    validator = lay(twin, keys=JWKSet.from_json(issuer.jwks()), clock=lambda: answer, allow_missing_exp=True)
+    uses = [validator.validate]
+    if twin == "backend":
+        uses += [validator.explain, lambda raw: validator.validate_many([raw])]
+    for use in uses:
+        with pytest.raises(Unavailable, match="clock"):
+            use(issuer.access_token())
+
+
+@pytest.mark.parametrize("name", ["keys", "clock", "policy"])
+def test_a_validator_keeps_what_it_was_made_with(name: str):
+    """A set of keys that is assigned later would be shown and not used."""
+    validator = AccessTokenValidator(**OPTIONS, keys=JWKSet.from_json(FakeIssuer().jwks()))
+    with pytest.raises(AttributeError):
+        setattr(validator, name, getattr(validator, name))

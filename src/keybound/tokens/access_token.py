@@ -126,7 +126,7 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         clock: Clock = system_clock,
         cache: CacheSettings | None = DEFAULT_CACHE,
     ) -> None:
-        self.policy = AccessTokenPolicy.create(
+        self._checked_policy = AccessTokenPolicy.create(
             issuer=issuer,
             audience=audience,
             profile=profile,
@@ -144,8 +144,8 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         )
         if not callable(clock):
             raise PolicyError("clock must be callable and return seconds")
-        self.keys = as_key_source(keys)
-        self.clock = clock
+        self._key_source = as_key_source(keys)
+        self._given_clock = clock
         if cache is not None and not isinstance(cache, CacheSettings):
             raise PolicyError("cache must be a keybound.CacheSettings or None")
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
@@ -153,13 +153,29 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         self._rejection_of = partial(_rejection, claim_rules)
         super().__init__(
             road.CompiledPolicy(header_rules, claim_rules, AccessToken),
-            source=self.keys,
-            static_keys=self.keys._index if isinstance(self.keys, JWKSet) else None,
+            source=self._key_source,
+            static_keys=self._key_source._index if isinstance(self._key_source, JWKSet) else None,
             clock=clock,
             to_proof=proof_of,
             reject=self._rejection_of,
             cache=self._tokens,
         )
+
+    # Read-only: what is compiled into the road would not change along.
+    @property
+    def policy(self) -> AccessTokenPolicy:
+        """What the validator demands."""
+        return self._checked_policy
+
+    @property
+    def keys(self) -> KeySource:
+        """Where the keys come from."""
+        return self._key_source
+
+    @property
+    def clock(self) -> Clock:
+        """Returns seconds since 1970-01-01T00:00:00Z."""
+        return self._given_clock
 
     async def avalidate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
         """:meth:`validate` for use in an event loop; with keys at hand it never waits."""
@@ -204,10 +220,12 @@ class AccessTokenValidator(road.Validator[AccessToken]):
 
         For people who look for the reason of a rejection. It goes on where :meth:`validate` stops,
         is slow, and its result is never a verified token.
+
+        :raises Unavailable: the key source cannot answer now
         """
         from keybound.tokens.explain import explain
 
-        return explain(self.policy, self.keys.snapshot(), raw, self.clock(), certificate)
+        return explain(self.policy, *self._situation(), raw, certificate)
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Counters since this validator was made: of its ``cache``, empty if it has none."""

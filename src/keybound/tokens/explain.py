@@ -15,7 +15,6 @@ from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
 from keybound._hotpath.header import Header, parse_header
 from keybound.binding import proof_of
 from keybound.errors import Reason
-from keybound.jose.jwk_set import JWKSet
 from keybound.policy import AccessTokenPolicy
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Explanation:
 
 
 def explain(
-    policy: AccessTokenPolicy, keys: JWKSet, raw: object, now: float, certificate: Certificate | None
+    policy: AccessTokenPolicy, keys: token.KeyIndex, now: float, raw: object, certificate: Certificate | None
 ) -> Explanation:
     """Every check of ``policy`` on a token, one by one; see :class:`Explanation`."""
     proof = proof_of(certificate)
@@ -71,7 +70,7 @@ def explain(
         header = parse_header(rules, parts[0], base64url, strict_json)
     _add(checks, "header", header)
     opened = (
-        token.open_parts(header, keys._index, *parts)
+        token.open_parts(header, keys, *parts)
         if isinstance(parts, tuple) and isinstance(header, tuple)
         else None
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from keybound._hotpath.compact import split
@@ -12,7 +14,7 @@ from keybound._hotpath.pure import base64url, claims, signature, strict_json
 from keybound._hotpath.pure.cache import Entry, TokenCache
 from keybound._hotpath.pure.signature import VerifyKey
 from keybound.clock import Clock
-from keybound.errors import Reason
+from keybound.errors import Reason, Unavailable
 from keybound.frozen import FrozenDict
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
@@ -259,8 +261,7 @@ class Validator(Generic[Result]):
         raise self._reject(result)
 
     def _run(self, raw: Any, certificate: Any) -> VerifiedToken | int:
-        keys: KeyIndex = self._keys if self._keys is not None else self._source.snapshot()._index
-        now = self._clock()
+        keys, now = self._situation()
         proof = self._to_proof(certificate)
         if self._cache is None or not self._may_be_cached(raw):
             return validate(self._policy, keys, raw, now, proof)
@@ -279,6 +280,28 @@ class Validator(Generic[Result]):
         if isinstance(result, VerifiedToken):
             self._cache.store(text, keys, Entry(result, _cost(text, result)))
         return result
+
+    def _situation(self) -> tuple[KeyIndex, float]:
+        """Keys and time as they are now, in seconds since 1970-01-01T00:00:00Z.
+
+        :raises Unavailable: the key source or the clock answers with something else
+        """
+        return self._index(), self._now()
+
+    def _index(self) -> KeyIndex:
+        if self._keys is not None:
+            return self._keys
+        index = getattr(self._source.snapshot(), "_index", None)
+        if type(index) is not KeyIndex:
+            raise Unavailable("the key source did not answer with a keybound.JWKSet")
+        return index
+
+    def _now(self) -> float:
+        # What C takes for a double: no text, which float() would.
+        answer = self._clock()
+        with suppress(TypeError, ValueError, OverflowError):
+            return math.ldexp(answer, 0)
+        raise Unavailable("the clock did not answer with a number of seconds")
 
     def _may_be_cached(self, raw: Any) -> bool:
         # A look-up hashes the whole text, so the ceiling comes first.
