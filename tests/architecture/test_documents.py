@@ -13,7 +13,7 @@ import pytest
 
 import keybound
 from keybound import limits, profiles
-from keybound._hotpath import signature
+from keybound._hotpath import contract, signature
 from keybound._hotpath.contract import Family, Kind
 from keybound._hotpath.pure import signature as pure_signature
 from keybound.binding import certificate
@@ -170,6 +170,12 @@ def test_limits_table_is_that_of_the_code():
     constants = {name: value for name, value in vars(limits).items() if name.startswith("MAX_")}
     expected = {f"Limits.{name}": getattr(DEFAULT_LIMITS, name) for name in Limits.__dataclass_fields__}
     expected |= {f"limits.{name}": value for name, value in constants.items()}
+    expected |= {
+        f"CacheSettings.{name}": getattr(DEFAULT_CACHE, name)
+        for name in ("entries", "memory_bytes", "lifetime")
+    }
+    remembered = ("REMEMBERED_CERTIFICATES", "REMEMBERED_CERTIFICATE_BYTES")
+    expected |= {f"contract.{name}": getattr(contract, name) for name in remembered}
     expected["numbers.RSA_BITS"] = numbers.RSA_BITS[1]
     expected["numbers.RSA_EXPONENT_BITS"] = numbers.RSA_EXPONENT_BITS
     expected["certificate"] = certificate._MAX_CERTIFICATE_BYTES
