@@ -22,9 +22,11 @@ class FrozenDict(dict[str, Any]):
     __slots__ = ()
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
+    # Called a second time, the constructor of dict would add to it.
+    __init__ = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenDict, (dict(self),)
+        return freeze, (dict(self),)
 
     def __copy__(self) -> FrozenDict:
         return self
@@ -39,9 +41,10 @@ class FrozenList(list[Any]):
     __slots__ = ()
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
     append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    __init__ = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenList, (list(self),)
+        return freeze, (list(self),)
 
     def __copy__(self) -> FrozenList:
         return self
@@ -57,7 +60,13 @@ def freeze(value: Any) -> Any:
         for name, member in value.items():
             if type(member) is dict or type(member) is list:
                 value[name] = freeze(member)
-        return FrozenDict(value)
+        members = FrozenDict.__new__(FrozenDict)
+        dict.update(members, value)
+        return members
     if kind is list:
-        return FrozenList([freeze(member) if type(member) in (dict, list) else member for member in value])
+        elements = FrozenList.__new__(FrozenList)
+        list.extend(
+            elements, [freeze(member) if type(member) in (dict, list) else member for member in value]
+        )
+        return elements
     return value

@@ -12,6 +12,7 @@ __all__ = [
     "DEFAULT_LIMITS",
     "MAX_CANDIDATES",
     "MAX_JSON_DEPTH",
+    "MAX_LEEWAY",
     "MAX_NUMERIC_DATE",
     "MAX_REMEMBERED_HEADERS",
     "MAX_SIGNATURES",
@@ -25,6 +26,9 @@ MAX_CANDIDATES = 3
 
 MAX_NUMERIC_DATE = 253_402_300_799
 """9999-12-31T23:59:59Z. A larger NumericDate is milliseconds by mistake, or an attack."""
+
+MAX_LEEWAY = 86_400
+"""Seconds of clock skew that a policy may grant; more would switch expiry off in all but name."""
 
 MAX_REMEMBERED_HEADERS = 256
 """Protected headers kept by one validator; an issuer uses a few, one per key."""

@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 from keybound._hotpath.contract import Algorithm, Binding, ClaimRules, HeaderRules
 from keybound.errors import PolicyError, scope_text
 from keybound.jose import algorithms
-from keybound.limits import DEFAULT_LIMITS, MAX_NUMERIC_DATE, Limits
+from keybound.limits import DEFAULT_LIMITS, MAX_LEEWAY, MAX_NUMERIC_DATE, Limits
 
 __all__ = ["AccessTokenPolicy", "BindingMode", "Profile"]
 
@@ -70,7 +70,7 @@ class AccessTokenPolicy:
     def __post_init__(self) -> None:
         if not self.types:
             raise PolicyError("types is empty: no token could pass")
-        _check_seconds("leeway", self.leeway, 0)
+        _check_seconds("leeway", self.leeway, 0, MAX_LEEWAY)
         for name in ("max_lifetime", "max_age"):
             value = getattr(self, name)
             if value is not None:
@@ -218,7 +218,7 @@ def media_types(values: Iterable[str]) -> frozenset[str]:
     return frozenset(text("types", value) for value in stripped)
 
 
-def _check_seconds(name: str, value: object, least: int) -> None:
+def _check_seconds(name: str, value: object, least: int, most: int = MAX_NUMERIC_DATE) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not least <= cast(float, value) <= MAX_NUMERIC_DATE:
-        raise PolicyError(f"{name} must be a number of seconds, {least} or more")
+    if not number or not least <= cast(float, value) <= most:
+        raise PolicyError(f"{name} must be a number of seconds from {least} to {most}")

@@ -67,6 +67,7 @@ HUGE = 10**400
         {"leeway": float("nan")},
         {"leeway": float("inf")},
         {"leeway": HUGE},
+        {"leeway": 86_401},
         {"max_lifetime": 0},
         {"max_lifetime": -1},
         {"max_lifetime": True},

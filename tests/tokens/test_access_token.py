@@ -50,6 +50,7 @@ def test_every_container_is_frozen(token: keybound.AccessToken) -> None:
         lambda d: d.popitem(),
         lambda d: d.clear(),
         lambda d: d.__ior__({"sub": "admin"}),
+        lambda d: d.__init__({"sub": "admin"}),
     ],
 )
 def test_objects_refuse_to_change(token: keybound.AccessToken, mutate: Any) -> None:
@@ -76,6 +77,7 @@ def test_objects_refuse_to_change(token: keybound.AccessToken, mutate: Any) -> N
         lambda v: v.reverse(),
         lambda v: v.__iadd__([1]),
         lambda v: v.__imul__(2),
+        lambda v: v.__init__([1]),
     ],
 )
 def test_arrays_refuse_to_change(token: keybound.AccessToken, mutate: Any) -> None:
