@@ -134,6 +134,12 @@ typedef struct {
     int empty;
 } accumulator;
 
+static kb_layout layout_of(const kb_curve_context *curve) {
+    return (kb_layout){.window = curve->field->window,
+                       .windows = curve->windows,
+                       .entry_words = 2 * curve->field->words};
+}
+
 /* Adds digit * 2^(w*i) * P. Returns 0 where the formula does not hold. */
 static int add_digit(const kb_curve_context *curve, accumulator *sum, const kb_table *table,
                      unsigned i, int digit) {
@@ -143,8 +149,7 @@ static int add_digit(const kb_curve_context *curve, accumulator *sum, const kb_t
     if (digit == 0) {
         return 1;
     }
-    size_t index = ((size_t)i << (field->window - 1)) + (size_t)(digit < 0 ? -digit : digit) - 1;
-    const uint64_t *entry = table->words + index * 2 * words;
+    const uint64_t *entry = kb_table_entry(table, layout_of(curve), i, digit);
     if (digit < 0) {
         memcpy(negative, entry, words * sizeof *entry);
         field->neg(negative + words, entry + words);
@@ -205,6 +210,7 @@ static int verify_with(const kb_curve_context *curve, const kb_table *key, const
     bignum_montmul(words, u2, r, factor, curve->n);
     kb_recode(u1, words, window, curve->windows, d1);
     kb_recode(u2, words, window, curve->windows, d2);
+    kb_table_fetch(key, layout_of(curve), d2);
     accumulator sum = {.empty = 1};
     for (unsigned i = 0; i < curve->windows; i++) {
         if (!add_digit(curve, &sum, curve->generator, i, d1[i]) ||

@@ -21,6 +21,8 @@ static const uint8_t base_point[32] = {
 static const uint64_t curve_d[WORDS] = {0x75eb4dca135978a3, 0x00700a4d4141d8ab, 0x8cc740797779e898,
                                         0x52036cee2b6ffe73};
 
+static const kb_layout layout = {.window = WINDOW, .windows = WINDOWS, .entry_words = ENTRY};
+
 typedef uint64_t extended[4 * WORDS]; /* X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z */
 
 /* The unified formulas are complete on this curve: no pair of operands is an exception. */
@@ -141,8 +143,7 @@ static void add_digit(extended sum, const kb_table *table, unsigned i, int digit
     if (digit == 0) {
         return;
     }
-    const uint64_t *entry =
-        table->words + ((size_t)i * HALF + (size_t)(digit < 0 ? -digit : digit) - 1) * ENTRY;
+    const uint64_t *entry = kb_table_entry(table, layout, i, digit);
     if (digit < 0) {
         /* -(x, y) = (-x, y) swaps the first two and negates the third. */
         memcpy(negative, entry + WORDS, WORDS * sizeof *entry);
@@ -190,6 +191,7 @@ int kb_edwards_verify(const kb_table *key, const uint8_t public_key[32], const u
     bignum_mod_n25519(k, 2 * WORDS, wide);
     kb_recode(s, WORDS, WINDOW, WINDOWS, d1);
     kb_recode(k, WORDS, WINDOW, WINDOWS, d2);
+    kb_table_fetch(key, layout, d2);
     extended sum = {0};
     sum[WORDS] = sum[2 * WORDS] = 1; /* the neutral element (0, 1) */
     for (unsigned i = 0; i < WINDOWS; i++) {

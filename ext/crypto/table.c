@@ -84,6 +84,18 @@ kb_table *kb_table_new(size_t words) {
     return table;
 }
 
+void kb_table_fetch(const kb_table *table, kb_layout layout, const int16_t *digits) {
+    for (unsigned i = 0; i < layout.windows; i++) {
+        if (digits[i] != 0) {
+            const uint64_t *entry = kb_table_entry(table, layout, i, digits[i]);
+            for (unsigned at = 0; at < layout.entry_words; at += CACHE_LINE / sizeof *entry) {
+                __builtin_prefetch(entry + at);
+            }
+            __builtin_prefetch(entry + layout.entry_words - 1);
+        }
+    }
+}
+
 void kb_table_release(kb_table *table) {
     if (table && __atomic_sub_fetch(&table->references, 1, __ATOMIC_ACQ_REL) == 0) {
         free(table->words);

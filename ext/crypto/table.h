@@ -23,12 +23,26 @@ void kb_recode(const uint64_t *scalar, unsigned words, unsigned window, unsigned
 
 typedef struct kb_table kb_table;
 
-/* The entry for digit `digit` (1 to 2^(w-1)) of window `i` starts at
- * words + ((i << (w-1)) + digit - 1) * entry_words. */
 struct kb_table {
     uint64_t *words;
     uint32_t references; /* atomic; taken only under the lock of the slot it hangs in */
 };
+
+/* How the entries lie in a table: first those of window 0, for the digits from 1 to 2^(w-1). */
+typedef struct {
+    unsigned window, windows, entry_words;
+} kb_layout;
+
+/* The entry for this digit of window `i` without its sign; the digit is not 0. */
+static inline const uint64_t *kb_table_entry(const kb_table *table, kb_layout layout, unsigned i,
+                                             int digit) {
+    size_t index = ((size_t)i << (layout.window - 1)) + (size_t)(digit < 0 ? -digit : digit) - 1;
+    return table->words + index * layout.entry_words;
+}
+
+/* Asks for the entries of all digits at once: a table is large and its entries are seldom in the
+ * cache, but which of them are needed is known before the first addition. */
+void kb_table_fetch(const kb_table *table, kb_layout layout, const int16_t *digits);
 
 /* A table of `words` 64-bit words, aligned to a cache line, or NULL. */
 kb_table *kb_table_new(size_t words);
