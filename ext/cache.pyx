@@ -2,6 +2,8 @@
 
 cimport cython
 
+from keybound.errors import Unavailable
+
 __all__ = ["TokenCache"]
 
 cdef extern from "time.h" nogil:
@@ -11,6 +13,15 @@ cdef extern from "time.h" nogil:
         long tv_nsec
     int clock_gettime(int clock, timespec *value)
     int CLOCK_MONOTONIC
+
+
+cdef double seconds(answer) except? -1.0:
+    """What a clock that was given has answered."""
+    try:
+        return answer
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise Unavailable("the clock did not answer with a number of seconds")
 
 
 @cython.final
@@ -57,7 +68,7 @@ cdef class TokenCache:
     cdef double now(self) except? -1.0:
         cdef timespec value
         if self._monotonic is not None:
-            return self._monotonic()
+            return seconds(self._monotonic())
         clock_gettime(CLOCK_MONOTONIC, &value)
         return value.tv_sec + value.tv_nsec * 1e-9
 

@@ -31,7 +31,7 @@ from core cimport (
     kb_json_string_equals,
 )
 
-from keybound._hotpath.native.cache cimport Entry
+from keybound._hotpath.native.cache cimport Entry, seconds
 from keybound._hotpath.native.claims cimport (
     CompiledClaims,
     check_raw,
@@ -536,14 +536,7 @@ cdef class Validator:
         return index
 
     cdef double now(self) except? -1.0:
-        if self._clock is None:
-            return system_time()
-        answer = self._clock()
-        try:
-            return answer
-        except (TypeError, ValueError, OverflowError):
-            pass
-        raise Unavailable("the clock did not answer with a number of seconds")
+        return system_time() if self._clock is None else seconds(self._clock())
 
     cdef bint caches(self, raw) except -1:
         # A look-up hashes the whole text, so the ceiling comes first.

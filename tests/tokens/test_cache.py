@@ -400,6 +400,21 @@ def test_clock_of_the_lifetime_that_says_nan_finds_nothing(place: Any) -> None:
     assert not is_hit(validator, raw)
 
 
+@pytest.mark.parametrize("answer", [None, "1000", b"1", 10**400, 1j, []])
+def test_clock_of_the_lifetime_that_says_no_number(place: Any, answer: Any) -> None:
+    watch = Stopwatch()
+    validator = place.validator(cache=keybound.CacheSettings(monotonic=watch))
+    raw = place.token()
+    validator.validate(raw)
+    watch.now = answer
+    with pytest.raises(keybound.Unavailable):
+        validator.validate(raw)
+    with pytest.raises(keybound.Unavailable):
+        validator.validate_many([raw])
+    watch.now = 1000
+    assert is_hit(validator, raw)
+
+
 def test_without_a_clock_given_the_system_counts(place: Any) -> None:
     validator = place.validator(cache=keybound.CacheSettings(lifetime=3600))
     raw = place.token()

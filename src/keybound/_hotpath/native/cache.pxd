@@ -1,6 +1,9 @@
 from keybound._hotpath.native.claims cimport kb_lasting
 
 
+cdef double seconds(answer) except? -1.0
+
+
 cdef class Entry:
     cdef object token
     cdef double fresh_until

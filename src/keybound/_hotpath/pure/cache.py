@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from keybound.errors import Unavailable
 from keybound.limits import CacheSettings
 
 __all__ = ["TokenCache"]
+
+
+def seconds(answer: Any) -> float:
+    """What a clock that was given has answered.
+
+    :raises Unavailable: it is not a number
+    """
+    # What C takes for a double: no text, which float() would.
+    with suppress(TypeError, ValueError, OverflowError):
+        return math.ldexp(answer, 0)
+    raise Unavailable("the clock did not answer with a number of seconds")
 
 
 @dataclass(slots=True)
@@ -58,7 +72,7 @@ class TokenCache:
 
     def find(self, raw: str, keys: object) -> Entry | None:
         """The entry of a token, if it is still fresh and was verified with these keys."""
-        now = self._monotonic()
+        now = seconds(self._monotonic())
         with self._lock:
             if keys is not self._keys:
                 self._forget()
@@ -79,7 +93,7 @@ class TokenCache:
     def store(self, raw: str, keys: object, entry: Entry) -> None:
         """Keep a token that was verified with these keys just now."""
         if entry.cost <= self._half_memory:
-            entry.fresh_until = self._monotonic() + self._lifetime
+            entry.fresh_until = seconds(self._monotonic()) + self._lifetime
             with self._lock:
                 # Another thread may have come with newer keys in the meantime.
                 if keys is self._keys:

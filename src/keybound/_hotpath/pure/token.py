@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from keybound._hotpath.compact import split
 from keybound._hotpath.contract import ENTRY_BYTES, ClaimRules, HeaderRules
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.pure import base64url, claims, signature, strict_json
-from keybound._hotpath.pure.cache import Entry, TokenCache
+from keybound._hotpath.pure.cache import Entry, TokenCache, seconds
 from keybound._hotpath.pure.signature import VerifyKey
 from keybound.clock import Clock
 from keybound.errors import Reason, Unavailable
@@ -297,11 +295,7 @@ class Validator(Generic[Result]):
         return index
 
     def _now(self) -> float:
-        # What C takes for a double: no text, which float() would.
-        answer = self._clock()
-        with suppress(TypeError, ValueError, OverflowError):
-            return math.ldexp(answer, 0)
-        raise Unavailable("the clock did not answer with a number of seconds")
+        return seconds(self._clock())
 
     def _may_be_cached(self, raw: Any) -> bool:
         # A look-up hashes the whole text, so the ceiling comes first.
