@@ -4,7 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memchr, memcmp, memcpy, memset, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from contract cimport (
     BINDING_IGNORE,

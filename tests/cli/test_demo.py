@@ -61,7 +61,7 @@ def test_demo_in_a_process_of_its_own(start):
 def test_the_table_measures_verification_and_not_the_cache(one_short_slice, alg):
     traffic = throughput.Traffic(alg, cache=None)
     assert traffic.per_second() > 0
-    assert traffic.validator.stats() == {"cache": {}}
+    assert traffic.validator.stats()["cache"] == {}
 
 
 def test_repetition_measures_the_cache_and_nothing_else(one_short_slice):

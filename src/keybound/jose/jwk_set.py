@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from keybound._hotpath import token
-from keybound._hotpath.contract import Kind
+from keybound._hotpath.contract import HeaderRules, Kind
 from keybound.errors import InvalidKey
 from keybound.jose.jwk import JWK, parse_json_object
 
@@ -23,11 +23,12 @@ class JWKSet:
         is not understood)
     """
 
-    __slots__ = ("_index", "keys", "skipped")
+    __slots__ = ("_compiled", "_index", "keys", "skipped")
 
     keys: tuple[JWK, ...]
     skipped: Mapping[str, int]
     _index: token.KeyIndex
+    _compiled: dict[HeaderRules, token.CompiledHeader]
 
     def __init__(self, keys: Iterable[JWK], *, skipped: Mapping[str, int] | None = None) -> None:
         """Keys as they are, with the count of those that were left out before.
@@ -46,6 +47,7 @@ class JWKSet:
         _check_kids_of_secrets(key.kid for key in self.keys if key._kind is Kind.SECRET)
         index = token.KeyIndex((key.kid, key._handle, key._mask) for key in self.keys)
         object.__setattr__(self, "_index", index)
+        object.__setattr__(self, "_compiled", {})
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a JWKSet is immutable")

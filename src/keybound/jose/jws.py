@@ -28,6 +28,7 @@ from keybound.limits import DEFAULT_LIMITS, MAX_SIGNATURES, Limits
 __all__ = ["VerifiedJWS", "verify", "verify_json"]
 
 _OK = int(Reason.OK)
+_MAX_RULES = 64
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,8 +67,9 @@ def verify(
     Traceback (most recent call last):
     keybound.errors.HeaderRejected: The signature algorithm is not allowed [alg_not_allowed]
     """
-    index = _key_set(keys)._index
-    compiled = _rules(algorithms, allow_unencoded_payload, limits)
+    key_set = _key_set(keys)
+    index = key_set._index
+    compiled = _compiled(key_set, _rules(algorithms, allow_unencoded_payload, limits))
     if detached_payload is None:
         opened = token.open_token(compiled, index, compact)
     else:
@@ -95,7 +97,7 @@ def verify_json(
     :raises PolicyError: ``keys`` or ``algorithms`` cannot be used
     """
     index = _key_set(keys)._index
-    rules = _rules(algorithms, allow_unencoded_payload, limits).rules
+    rules = _rules(algorithms, allow_unencoded_payload, limits)
     members = _document(document, limits)
     if "payload" in members and detached_payload is not None:
         raise rejection(Reason.PAYLOAD_NOT_DETACHED)
@@ -139,25 +141,34 @@ def _names(algorithms: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def _rules(algorithms: Iterable[str], b64: bool, limits: Limits) -> token.CompiledHeader:
+def _rules(algorithms: Iterable[str], b64: bool, limits: Limits) -> HeaderRules:
     if not isinstance(limits, Limits):
         raise PolicyError("limits must be a keybound.Limits")
     # "false" from an environment variable would be true.
     if type(b64) is not bool:
         raise PolicyError("allow_unencoded_payload must be True or False")
-    return _compiled(_names(algorithms), b64, limits)
+    return _checked_rules(_names(algorithms), b64, limits)
 
 
-@lru_cache(maxsize=64)
-def _compiled(algorithms: tuple[str, ...], b64: bool, limits: Limits) -> token.CompiledHeader:
-    rules = HeaderRules(
+def _compiled(keys: JWKSet, rules: HeaderRules) -> token.CompiledHeader:
+    """The rules with the memo of headers seen with these keys; kept by the key set, to die with it."""
+    compiled = keys._compiled.get(rules)
+    if compiled is None:
+        if len(keys._compiled) >= _MAX_RULES:
+            keys._compiled.clear()
+        compiled = keys._compiled[rules] = token.CompiledHeader(rules)
+    return compiled
+
+
+@lru_cache(maxsize=_MAX_RULES)
+def _checked_rules(algorithms: tuple[str, ...], b64: bool, limits: Limits) -> HeaderRules:
+    return HeaderRules(
         algorithms=select(algorithms),
         b64=b64,
         token_bytes=limits.token_bytes,
         header_bytes=limits.header_bytes,
         json_depth=limits.json_depth,
     )
-    return token.CompiledHeader(rules)
 
 
 def _payload_bytes(payload: bytes, limits: Limits) -> bytes:

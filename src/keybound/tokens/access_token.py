@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from keybound._hotpath import batch
+from keybound._hotpath import batch, signature
 from keybound._hotpath import cache as token_cache
 from keybound._hotpath import token as road
 from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
@@ -198,10 +198,10 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         :raises PolicyError: there are not as many certificates as tokens, or ``threads`` is not positive
         :raises Unavailable: the key source cannot answer now
         """
-        if not isinstance(raws, Iterable) or isinstance(raws, (str, bytes)):
-            raise PolicyError("tokens must be a list of tokens")
-        if certificates is not None and not isinstance(certificates, Iterable):
-            raise PolicyError("certificates must be a list with one entry for each token")
+        for name, values in (("raws", raws), ("certificates", () if certificates is None else certificates)):
+            # Each of these is iterable too, and none of them is a list.
+            if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping)):
+                raise PolicyError(f"{name} must be a list with one entry for each token")
         tokens = list(raws)
         presented = [None] * len(tokens) if certificates is None else list(certificates)
         if len(presented) != len(tokens):
@@ -228,8 +228,15 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         return explain(self.policy, *self._situation(), raw, certificate)
 
     def stats(self) -> dict[str, dict[str, int]]:
-        """Counters since this validator was made: of its ``cache``, empty if it has none."""
-        return {"cache": self._tokens.counters() if self._tokens is not None else {}}
+        """Counters for operators.
+
+        :returns: ``cache``: since this validator was made, empty if it has no cache; ``tables``: of
+            the tables of hot keys, which the whole process shares
+        """
+        return {
+            "cache": self._tokens.counters() if self._tokens is not None else {},
+            "tables": signature.table_counters(),
+        }
 
     def clear_cache(self) -> None:
         """Forget every verified token; the next presentation of each is verified anew."""
