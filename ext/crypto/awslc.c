@@ -40,8 +40,7 @@ struct kb_key {
     } u;
 };
 
-static const EVP_MD *hash_of(int bits)
-{
+static const EVP_MD *hash_of(int bits) {
     switch (bits) {
     case 256:
         return EVP_sha256();
@@ -54,13 +53,11 @@ static const EVP_MD *hash_of(int bits)
     }
 }
 
-static int nid_of(int bits)
-{
+static int nid_of(int bits) {
     return bits == 256 ? NID_sha256 : bits == 384 ? NID_sha384 : NID_sha512;
 }
 
-static kb_key *new_key(int type)
-{
+static kb_key *new_key(int type) {
     kb_key *key = calloc(1, sizeof *key);
     if (key) {
         key->type = type;
@@ -69,8 +66,7 @@ static kb_key *new_key(int type)
 }
 
 /* The library queues errors per thread; nobody here reads them, and they must not pile up. */
-static kb_key *give(kb_key *key, int good)
-{
+static kb_key *give(kb_key *key, int good) {
     ERR_clear_error();
     if (!good) {
         kb_key_free(key);
@@ -79,8 +75,7 @@ static kb_key *give(kb_key *key, int good)
     return key;
 }
 
-kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len)
-{
+kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len) {
     kb_key *key = new_key(KEY_RSA);
     if (!key) {
         return NULL;
@@ -99,8 +94,7 @@ kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_le
     return give(key, key->u.rsa != NULL);
 }
 
-static int nid_of_curve(kb_curve curve)
-{
+static int nid_of_curve(kb_curve curve) {
     switch (curve) {
     case KB_P256:
         return NID_X9_62_prime256v1;
@@ -114,8 +108,7 @@ static int nid_of_curve(kb_curve curve)
     return NID_undef;
 }
 
-kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len)
-{
+kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len) {
     kb_key *key = new_key(KEY_EC);
     if (!key) {
         return NULL;
@@ -138,8 +131,7 @@ kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t 
     return give(key, good);
 }
 
-kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len)
-{
+kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len) {
     kb_key *key = point_len == ED25519_PUBLIC_KEY_LEN ? new_key(KEY_ED25519) : NULL;
     if (key) {
         memcpy(key->u.point, point, ED25519_PUBLIC_KEY_LEN);
@@ -150,8 +142,7 @@ kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len)
     return key;
 }
 
-kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len)
-{
+kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len) {
     kb_key *key = new_key(KEY_SECRET);
     if (!key) {
         return NULL;
@@ -164,8 +155,7 @@ kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len)
     return give(key, good);
 }
 
-void kb_key_free(kb_key *key)
-{
+void kb_key_free(kb_key *key) {
     if (!key) {
         return;
     }
@@ -191,8 +181,7 @@ void kb_key_free(kb_key *key)
     free(key);
 }
 
-static int verdict(int good)
-{
+static int verdict(int good) {
     if (good != 1) {
         ERR_clear_error();
     }
@@ -204,21 +193,18 @@ static int verdict(int good)
 #ifdef KB_TABLES
 
 /* The slot counts uses; what a verification can tell of a key does not change by that. */
-static kb_slot *slot_of(const kb_key *key)
-{
-    return (kb_slot *)&key->slot;
-}
+static kb_slot *slot_of(const kb_key *key) { return (kb_slot *)&key->slot; }
 
-static kb_table *build_ec(const void *context)
-{
+static kb_table *build_ec(const void *context) {
     const EC_KEY *ec = context;
     kb_curve_point point;
-    const kb_curve_context *curve = kb_curve_context_of(EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)));
+    const kb_curve_context *curve =
+        kb_curve_context_of(EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)));
     return curve && kb_curve_point_of(&point, curve, ec) ? kb_curve_build(&point) : NULL;
 }
 
-static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig)
-{
+static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size,
+                          const uint8_t *sig) {
     kb_table *table = kb_slot_use(slot_of(key), build_ec, key->u.ec);
     if (!table) {
         return -1;
@@ -232,13 +218,12 @@ static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size,
     return good;
 }
 
-static kb_table *build_ed25519(const void *context)
-{
+static kb_table *build_ed25519(const void *context) {
     return kb_edwards_start() ? kb_edwards_build(context) : NULL;
 }
 
-static int ed25519_by_table(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig)
-{
+static int ed25519_by_table(const kb_key *key, const uint8_t *data, size_t data_len,
+                            const uint8_t *sig) {
     kb_table *table = kb_slot_use(slot_of(key), build_ed25519, key->u.point);
     if (!table) {
         return -1;
@@ -261,8 +246,8 @@ static int ecdsa_group_by_table(const kb_key *key, int bits, kb_signature *items
         items[i].good = 0;
         size_t size = kb_sha2(bits, items[i].data, items[i].data_len, digests[ready]);
         if (size && items[i].sig_len == 2 * key->width) {
-            each[ready] = (kb_curve_item){
-                .digest = digests[ready], .digest_len = size, .r_s = items[i].sig};
+            each[ready] =
+                (kb_curve_item){.digest = digests[ready], .digest_len = size, .r_s = items[i].sig};
             of[ready++] = i;
         }
     }
@@ -276,19 +261,24 @@ static int ecdsa_group_by_table(const kb_key *key, int bits, kb_signature *items
 }
 
 /* RFC 8017, 9.2, note 1: DigestInfo up to the digest itself. */
-static const uint8_t digest_info_256[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                          0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
-static const uint8_t digest_info_384[] = {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                          0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30};
-static const uint8_t digest_info_512[] = {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                          0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40};
+static const uint8_t digest_info_256[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60,
+                                          0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                                          0x01, 0x05, 0x00, 0x04, 0x20};
+static const uint8_t digest_info_384[] = {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60,
+                                          0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                                          0x02, 0x05, 0x00, 0x04, 0x30};
+static const uint8_t digest_info_512[] = {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60,
+                                          0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                                          0x03, 0x05, 0x00, 0x04, 0x40};
 enum { DIGEST_INFO = sizeof digest_info_256, MAX_MODULUS = 512 };
 
 /* The one encoded message there is for a digest (RFC 8017, 9.2), compared as a whole: nothing in
  * it is parsed, so nothing can be parsed wrongly. */
-static int is_pkcs1_encoding(const uint8_t *message, size_t message_len, const uint8_t *digest, size_t size)
-{
-    const uint8_t *info = size == 32 ? digest_info_256 : size == 48 ? digest_info_384 : digest_info_512;
+static int is_pkcs1_encoding(const uint8_t *message, size_t message_len, const uint8_t *digest,
+                             size_t size) {
+    const uint8_t *info = size == 32   ? digest_info_256
+                          : size == 48 ? digest_info_384
+                                       : digest_info_512;
     uint8_t expected[MAX_MODULUS];
     size_t padding = message_len - DIGEST_INFO - size;
     memset(expected, 0xff, padding);
@@ -300,9 +290,8 @@ static int is_pkcs1_encoding(const uint8_t *message, size_t message_len, const u
     return memcmp(message, expected, message_len) == 0;
 }
 
-static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_t size, const EVP_MD *md,
-                        const uint8_t *sig)
-{
+static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_t size,
+                        const EVP_MD *md, const uint8_t *sig) {
     uint8_t message[MAX_MODULUS];
     kb_table *table =
         key->rsa_public_size ? kb_slot_use(slot_of(key), kb_rsa_public_build, key->u.rsa) : NULL;
@@ -318,13 +307,11 @@ static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_
                : is_pkcs1_encoding(message, key->rsa_public_size, digest, size);
 }
 
-void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
-{
+void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold) {
     kb_table_configure(limit_bytes, threshold);
 }
 
-uint64_t kb_tables_counter(enum kb_table_counter counter)
-{
+uint64_t kb_tables_counter(enum kb_table_counter counter) {
     kb_table_stats stats;
     kb_table_get_stats(&stats);
     switch (counter) {
@@ -344,53 +331,38 @@ uint64_t kb_tables_counter(enum kb_table_counter counter)
     return 0;
 }
 
-void kb_key_leave_to_library(kb_key *key)
-{
-    key->slot.bytes = SIZE_MAX;
-}
+void kb_key_leave_to_library(kb_key *key) { key->slot.bytes = SIZE_MAX; }
 
-int kb_key_has_table(const kb_key *key)
-{
+int kb_key_has_table(const kb_key *key) {
     return __atomic_load_n(&key->slot.table, __ATOMIC_RELAXED) != NULL;
 }
 
-static int tables_wanted(void)
-{
-    return kb_tables_counter(KB_TABLES_LIMIT) > 0;
-}
+static int tables_wanted(void) { return kb_tables_counter(KB_TABLES_LIMIT) > 0; }
 
-int kb_tables_serve_rsa(void)
-{
-    return tables_wanted() && kb_has_fast_multiplier();
-}
+int kb_tables_serve_rsa(void) { return tables_wanted() && kb_has_fast_multiplier(); }
 
-int kb_tables_serve_ec(kb_curve curve)
-{
+int kb_tables_serve_ec(kb_curve curve) {
     return tables_wanted() && kb_arithmetic_of(nid_of_curve(curve)) != NULL;
 }
 
-int kb_tables_serve_ed25519(void)
-{
-    return tables_wanted();
-}
+int kb_tables_serve_ed25519(void) { return tables_wanted(); }
 
 #else
 
-static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig)
-{
+static int ecdsa_by_table(const kb_key *key, const uint8_t *digest, size_t size,
+                          const uint8_t *sig) {
     (void)key, (void)digest, (void)size, (void)sig;
     return -1;
 }
 
-static int ed25519_by_table(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig)
-{
+static int ed25519_by_table(const kb_key *key, const uint8_t *data, size_t data_len,
+                            const uint8_t *sig) {
     (void)key, (void)data, (void)data_len, (void)sig;
     return -1;
 }
 
-static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_t size, const EVP_MD *md,
-                        const uint8_t *sig)
-{
+static int rsa_by_table(const kb_key *key, int pss, const uint8_t *digest, size_t size,
+                        const EVP_MD *md, const uint8_t *sig) {
     (void)key, (void)pss, (void)digest, (void)size, (void)md, (void)sig;
     return -1;
 }
@@ -400,49 +372,35 @@ static int ecdsa_group_by_table(const kb_key *key, int bits, kb_signature *items
     return 0;
 }
 
-void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
-{
+void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold) {
     (void)limit_bytes, (void)threshold;
 }
 
-uint64_t kb_tables_counter(enum kb_table_counter counter)
-{
+uint64_t kb_tables_counter(enum kb_table_counter counter) {
     (void)counter;
     return 0;
 }
 
-void kb_key_leave_to_library(kb_key *key)
-{
-    (void)key;
-}
+void kb_key_leave_to_library(kb_key *key) { (void)key; }
 
-int kb_key_has_table(const kb_key *key)
-{
+int kb_key_has_table(const kb_key *key) {
     (void)key;
     return 0;
 }
 
-int kb_tables_serve_rsa(void)
-{
-    return 0;
-}
+int kb_tables_serve_rsa(void) { return 0; }
 
-int kb_tables_serve_ec(kb_curve curve)
-{
+int kb_tables_serve_ec(kb_curve curve) {
     (void)curve;
     return 0;
 }
 
-int kb_tables_serve_ed25519(void)
-{
-    return 0;
-}
+int kb_tables_serve_ed25519(void) { return 0; }
 
 #endif
 
-int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *tag,
-                   size_t tag_len)
-{
+int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                   const uint8_t *tag, size_t tag_len) {
     /* A truncated tag is not a tag (RFC 7518, 3.2). */
     if (!hash_of(bits) || tag_len != (size_t)bits / 8) {
         return 0;
@@ -459,20 +417,19 @@ int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data
 }
 
 int kb_verify_rsa_pkcs1(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
-                        const uint8_t *sig, size_t sig_len)
-{
+                        const uint8_t *sig, size_t sig_len) {
     uint8_t digest[KB_MAX_DIGEST];
     size_t size = kb_sha2(bits, data, data_len, digest);
     if (!size || sig_len != RSA_size(key->u.rsa)) {
         return 0;
     }
     int good = rsa_by_table(key, 0, digest, size, hash_of(bits), sig);
-    return good >= 0 ? good : verdict(RSA_verify(nid_of(bits), digest, size, sig, sig_len, key->u.rsa));
+    return good >= 0 ? good
+                     : verdict(RSA_verify(nid_of(bits), digest, size, sig, sig_len, key->u.rsa));
 }
 
 int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
-                      const uint8_t *sig, size_t sig_len)
-{
+                      const uint8_t *sig, size_t sig_len) {
     uint8_t digest[KB_MAX_DIGEST];
     size_t size = kb_sha2(bits, data, data_len, digest);
     const EVP_MD *md = hash_of(bits);
@@ -481,22 +438,20 @@ int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t d
     }
     /* RFC 7518, 3.5: the salt is as long as the hash, and MGF1 uses the same hash. */
     int good = rsa_by_table(key, 1, digest, size, md, sig);
-    return good >= 0
-               ? good
-               : verdict(RSA_verify_pss_mgf1(key->u.rsa, digest, size, md, md, (int)size, sig, sig_len));
+    return good >= 0 ? good
+                     : verdict(RSA_verify_pss_mgf1(key->u.rsa, digest, size, md, md, (int)size, sig,
+                                                   sig_len));
 }
 
 int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
-                    const uint8_t *sig, size_t sig_len)
-{
+                    const uint8_t *sig, size_t sig_len) {
     uint8_t digest[KB_MAX_DIGEST];
     size_t size = kb_sha2(bits, data, data_len, digest);
     return size ? kb_verify_ecdsa_digest(key, digest, size, sig, sig_len) : 0;
 }
 
-int kb_verify_ecdsa_digest(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig,
-                           size_t sig_len)
-{
+int kb_verify_ecdsa_digest(const kb_key *key, const uint8_t *digest, size_t size,
+                           const uint8_t *sig, size_t sig_len) {
     /* RFC 7518, 3.4: R and S, each in full size. */
     if (sig_len != 2 * key->width) {
         return 0;
@@ -530,8 +485,7 @@ void kb_verify_ecdsa_group(const kb_key *key, int bits, kb_signature *items, siz
 }
 
 int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig,
-                      size_t sig_len)
-{
+                      size_t sig_len) {
     if (sig_len != ED25519_SIGNATURE_LEN) {
         return 0;
     }
@@ -539,8 +493,7 @@ int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, c
     return good >= 0 ? good : verdict(ED25519_verify(data, data_len, sig, key->u.point));
 }
 
-size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MAX_DIGEST])
-{
+size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MAX_DIGEST]) {
     switch (bits) {
     case 256:
         SHA256(data, data_len, out);
@@ -556,13 +509,9 @@ size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t out[KB_MA
     }
 }
 
-const char *kb_provider_name(void)
-{
-    return "AWS-LC " AWSLC_VERSION_NUMBER_STRING;
-}
+const char *kb_provider_name(void) { return "AWS-LC " AWSLC_VERSION_NUMBER_STRING; }
 
-const char *kb_provider_cpu_feature(unsigned index)
-{
+const char *kb_provider_cpu_feature(unsigned index) {
     const char *present[8];
     unsigned count = 0;
 #if defined(__GNUC__) && defined(__x86_64__)

@@ -22,8 +22,8 @@ void kb_key_free(kb_key *key);
 
 /* Each returns 1 when the signature is good and 0 otherwise. `bits` is the size of the hash: 256,
  * 384 or 512. The handle must be of the family's type; the caller has checked. */
-int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data_len, const uint8_t *tag,
-                   size_t tag_len);
+int kb_verify_hmac(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
+                   const uint8_t *tag, size_t tag_len);
 int kb_verify_rsa_pkcs1(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
                         const uint8_t *sig, size_t sig_len);
 int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
@@ -31,8 +31,8 @@ int kb_verify_rsa_pss(const kb_key *key, int bits, const uint8_t *data, size_t d
 int kb_verify_ecdsa(const kb_key *key, int bits, const uint8_t *data, size_t data_len,
                     const uint8_t *sig, size_t sig_len);
 /* The same, for a digest that the caller made. */
-int kb_verify_ecdsa_digest(const kb_key *key, const uint8_t *digest, size_t size, const uint8_t *sig,
-                           size_t sig_len);
+int kb_verify_ecdsa_digest(const kb_key *key, const uint8_t *digest, size_t size,
+                           const uint8_t *sig, size_t sig_len);
 int kb_verify_ed25519(const kb_key *key, const uint8_t *data, size_t data_len, const uint8_t *sig,
                       size_t sig_len);
 
