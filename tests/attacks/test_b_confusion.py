@@ -182,5 +182,5 @@ def test_b24_no_key_material_on_the_way_of_a_token(world: Any) -> None:
         def snapshot(self) -> Any:
             return pem
 
-    with pytest.raises(AttributeError):
+    with pytest.raises(keybound.Unavailable):
         world.validator(keys=Resolver(), algorithms=["HS256"]).validate(hmac_token(world, pem))
