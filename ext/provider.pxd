@@ -41,7 +41,8 @@ cdef extern from "provider.h" nogil:
     size_t kb_sha2(int bits, const uint8_t *data, size_t data_len, uint8_t *out)
 
     enum:
-        KB_TABLES_NOW, KB_TABLES_BYTES, KB_TABLES_BUILT, KB_TABLES_EVICTED, KB_TABLES_UNDECIDED, KB_TABLES_LIMIT
+        KB_TABLES_NOW, KB_TABLES_BYTES, KB_TABLES_BUILT, KB_TABLES_EVICTED
+        KB_TABLES_UNDECIDED, KB_TABLES_LIMIT
 
     void kb_tables_configure(uint64_t limit_bytes, uint32_t threshold)
     uint64_t kb_tables_counter(int counter)
