@@ -8,7 +8,7 @@ be refused under every algorithm of the key.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -64,9 +64,14 @@ HOMES: dict[str, Callable[[Group], Algorithm | None]] = {
 }
 
 
-@pytest.fixture(params=["native", "pure"])
-def signature(request: pytest.FixtureRequest) -> Any:
-    return twin(request.param)
+@pytest.fixture(params=["native", "tables", "pure"])
+def signature(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """``native`` leaves all to the library; with ``tables`` each key has its table from the first use."""
+    module = twin("native" if request.param == "tables" else request.param)
+    limit = module.table_counters()["limit_bytes"]
+    module.configure_tables(64 << 20 if request.param == "tables" else 0, 1)
+    yield module
+    module.configure_tables(limit, 16)
 
 
 def twin(name: str) -> Any:
