@@ -60,6 +60,8 @@ def access_token_validator(case: Case) -> Any:
         audience=case.audience,
         keys=keybound.JWKSet.from_json({"keys": [case.jwk]}),
         algorithms=[case.algorithm],
+        # The peers remember no token either.
+        cache=None,
     )
 
 
