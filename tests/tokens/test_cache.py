@@ -523,6 +523,49 @@ def test_entries_of_former_keys_are_gone_with_the_next_call(place: Any) -> None:
     assert (after["entries"], after["bytes"], after["dropped"]) == (0, 0, 5)
 
 
+class Interrupting(Stopwatch):
+    """Does something else at the moment when a verified token is about to be kept."""
+
+    def __init__(self, meanwhile: Any) -> None:
+        super().__init__()
+        self._calls, self._meanwhile = 0, meanwhile
+
+    def __call__(self) -> float:
+        # Asked first by the look-up, then by the keeping.
+        self._calls += 1
+        if self._calls == 2:
+            self._meanwhile()
+        return self.now
+
+
+def test_token_of_former_keys_is_not_kept_when_newer_ones_have_come(place: Any) -> None:
+    """A rotation between the verification and the keeping, as another thread could see it."""
+    old, new = place.key, SigningKey.generate("ES256")
+    source = Rotating(old)
+    of_old, of_new = place.token(key=old), place.token(key=new)
+
+    def rotate() -> None:
+        source.publish(new)
+        validator.validate(of_new)
+
+    validator = place.validator(keys=source, cache=keybound.CacheSettings(monotonic=Interrupting(rotate)))
+    assert verdict(validator, of_old) is Reason.OK
+    assert verdict(validator, of_old) is Reason.KEY_UNKNOWN
+    assert counters(validator)["entries"] == 1
+
+
+def test_token_that_two_threads_verify_is_counted_once(place: Any) -> None:
+    raw = place.token()
+    watch = Interrupting(lambda: validator.validate(raw))
+    validator = place.validator(cache=keybound.CacheSettings(monotonic=watch))
+    validator.validate(raw)
+    other = place.validator()
+    other.validate(raw)
+    assert counters(validator)["misses"] == 2
+    assert counters(validator)["entries"] == 1
+    assert counters(validator)["bytes"] == counters(other)["bytes"]
+
+
 def test_source_that_fails_answers_nothing_from_the_cache(place: Any) -> None:
     class Failing(Rotating):
         fails = False
@@ -706,6 +749,32 @@ def test_tokens_in_use_survive_a_flood(place: Any) -> None:
     for _ in range(50):
         validator.validate(place.token())
         assert is_hit(validator, used)
+
+
+def test_token_in_use_is_counted_once(place: Any) -> None:
+    validator = place.validator(cache=keybound.CacheSettings(entries=4))
+    tokens = [place.token(jti=str(number)) for number in range(3)]
+    for raw in tokens:
+        validator.validate(raw)
+    before = counters(validator)
+    assert before["entries"] == 3
+    for _ in range(3):
+        assert is_hit(validator, tokens[0])
+        assert counters(validator)["entries"] == 3
+        assert counters(validator)["bytes"] == before["bytes"]
+
+
+def test_token_whose_time_is_over_is_dropped_wherever_it_stands(place: Any) -> None:
+    """Its last look-up made it one of the newer tokens, or it stands among the older ones."""
+    validator = place.validator(cache=keybound.CacheSettings(entries=4))
+    short, *others = (place.token(lifetime=lifetime) for lifetime in (60, 300, 300))
+    for raw in (short, *others):
+        validator.validate(raw)
+    place.clock.advance(60 + LEEWAY)
+    assert verdict(validator, short) is Reason.TOKEN_EXPIRED
+    assert counters(validator)["entries"] == 2
+    place.clock.advance(-60)
+    assert not is_hit(validator, short)
 
 
 def test_text_beyond_the_ceiling_is_not_looked_up(place: Any) -> None:
