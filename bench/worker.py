@@ -9,20 +9,25 @@ import gc
 import json
 import os
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
 from typing import Any
 
 from cases import Case
 from peers import PEERS, Peer, Validator
 
-__all__ = ["problems", "ready"]
+from keybound.cli.stopwatch import Stopwatch
 
-_BATCH_NANOSECONDS = 2_000_000
-"""Long enough for the clock, short enough to fit between two interruptions by other processes."""
+__all__ = ["MANY", "Crowd", "problems", "ready", "stopwatch_of"]
 
-_BATCHES_PER_TURN = 5
+MANY = 64
+"""Tokens in one batch."""
+
+_CROWD_NANOSECONDS = 60_000_000
+"""Work for one turn of several threads; many times the interval at which the interpreter switches them."""
 
 
 def problems(peer: Peer, validator: Validator, case: Case) -> Iterator[str]:
@@ -36,6 +41,13 @@ def problems(peer: Peer, validator: Validator, case: Case) -> Iterator[str]:
         except Exception as error:
             yield f"rejects a good token: {type(error).__name__}: {error}"
             return
+    if validator.validate_many is not None:
+        tokens = [token for token, _ in case.good[:MANY]]
+        verified = validator.validate_many(tokens, 1)
+        if [peer.read_claims(token) for token in verified if peer.read_claims] != [
+            claims for _, claims in case.good[:MANY]
+        ]:
+            yield "returns wrong claims for a batch"
     for name in sorted(peer.rejects):
         try:
             validator.validate(case.bad[name])
@@ -61,53 +73,86 @@ def ready(peer: Peer, case: Case) -> tuple[dict[str, str], Validator | None]:
     return ({"state": "wrong", "problem": wrong}, None) if wrong else ({"state": "ready"}, validator)
 
 
-class _Stopwatch:
-    """Times one validator on the good tokens of one case."""
+def stopwatch_of(validator: Validator, case: Case, kind: str) -> Stopwatch[Any]:
+    """What is timed: ``new`` tokens in turn, one token ``again`` and again, or ``batch`` after batch."""
+    tokens = [token for token, _ in case.good]
+    if kind == "again":
+        return Stopwatch(validator.validate, tokens[:1], copies=True)
+    if kind == "batch":
+        many = validator.validate_many
+        assert many is not None
+        return Stopwatch(lambda batch: many(batch, 1), [tokens[:MANY]])
+    return Stopwatch(validator.validate, tokens)
 
-    def __init__(self, validator: Validator, case: Case) -> None:
-        self._validate = validator.validate
-        self._tokens = [token for token, _ in case.good]
-        self._batch = self._tokens
-        once = min(self._time() for _ in range(3)) / len(self._tokens)
-        calls = max(1, round(_BATCH_NANOSECONDS / once))
-        repeats, rest = divmod(calls, len(self._tokens))
-        self._batch = self._tokens * repeats + self._tokens[:rest]
 
-    def turn(self) -> list[float]:
-        """Nanoseconds per validation, of each batch of one turn."""
-        # The caches of the processor hold what the previous peer left there.
-        for token in self._tokens[:8]:
-            self._validate(token)
-        return [self._time() / len(self._batch) for _ in range(_BATCHES_PER_TURN)]
+class Crowd:
+    """The tokens of a case, validated by several threads at once; wall-clock time."""
 
-    def _time(self) -> int:
-        validate = self._validate
-        # When a collection falls due depends on all that was allocated before, not on this batch.
+    def __init__(self, validator: Validator, case: Case, kind: str) -> None:
+        self._validator = validator
+        tokens = [token for token, _ in case.good]
+        once = Stopwatch(validator.validate, tokens).turn(1)[0]
+        calls = max(len(tokens), round(_CROWD_NANOSECONDS / once))
+        self._tokens = list(islice(cycle(tokens), calls))
+        self._many = kind == "batch"
+
+    def turn(self, threads: int) -> float:
+        """Nanoseconds per validation, of all threads together."""
         gc.collect()
-        gc.disable()
-        try:
-            started = time.process_time_ns()
-            for token in self._batch:
+        return (self._in_one_call if self._many else self._side_by_side)(threads) / len(self._tokens)
+
+    def _in_one_call(self, threads: int) -> int:
+        many = self._validator.validate_many
+        assert many is not None
+        started = time.perf_counter_ns()
+        many(self._tokens, threads)
+        return time.perf_counter_ns() - started
+
+    def _side_by_side(self, threads: int) -> int:
+        gate = threading.Barrier(threads + 1)
+
+        def work(tokens: list[str], validate: Callable[[str], Any] = self._validator.validate) -> None:
+            gate.wait()
+            for token in tokens:
                 validate(token)
-            return time.process_time_ns() - started
-        finally:
-            gc.enable()
+
+        crowd = [threading.Thread(target=work, args=(self._tokens[n::threads],)) for n in range(threads)]
+        for thread in crowd:
+            thread.start()
+        gate.wait()
+        started = time.perf_counter_ns()
+        for thread in crowd:
+            thread.join()
+        return time.perf_counter_ns() - started
 
 
 def _serve(peer: Peer) -> None:
-    stopwatch: _Stopwatch | None = None
+    case: Case | None = None
+    validator: Validator | None = None
+    stopwatch: Stopwatch[Any] | None = None
+    crowd: Crowd | None = None
     replies = os.fdopen(os.dup(1), "w")
     # What a library prints must not get between the replies.
     os.dup2(2, 1)
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
-        reply: object
+        reply: object = []
         if "case" in request:
+            stopwatch = crowd = validator = None
+            gc.unfreeze()
             case = Case(**request["case"])
             reply, validator = ready(peer, case)
-            stopwatch = _Stopwatch(validator, case) if validator else None
-        else:
-            reply = stopwatch.turn() if stopwatch else []
+            # The collections between batches then look at what the batches left, and not at everything.
+            gc.collect()
+            gc.freeze()
+        if validator is not None and case is not None and "measure" in request:
+            kind = request["kind"]
+            if request["measure"] == "threads":
+                crowd = crowd or Crowd(validator, case, kind)
+                reply = [crowd.turn(request["threads"])]
+            else:
+                stopwatch = stopwatch or stopwatch_of(validator, case, kind)
+                reply = [stopwatch.full_pass()] if request["measure"] == "pass" else stopwatch.turn()
         print(json.dumps(reply), file=replies, flush=True)
 
 
