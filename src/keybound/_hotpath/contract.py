@@ -26,7 +26,7 @@ ENTRY_BYTES = 640
 """What a cached token occupies besides its text, its header and its claims, estimated from above."""
 
 # What JSON occupies together with the values made of it, estimated from above for CPython 3.10 to 3.14.
-CONTAINER_BYTES = 160
+CONTAINER_BYTES = 168
 """An object or array, and its first member."""
 
 MEMBER_BYTES = 112
