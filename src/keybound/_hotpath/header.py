@@ -9,7 +9,15 @@ from keybound._hotpath.contract import Algorithm, HeaderRules
 from keybound.errors import Reason
 from keybound.frozen import FrozenDict, freeze
 
-__all__ = ["REGISTERED", "Header", "check_fields", "decode_header", "parse_header"]
+__all__ = [
+    "REGISTERED",
+    "Header",
+    "check_fields",
+    "critical_names",
+    "decode_header",
+    "media_type",
+    "parse_header",
+]
 
 REGISTERED = frozenset({"alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit"})
 """Header parameter names of RFC 7515 section 4.1, which ``crit`` must not list (4.1.11)."""
@@ -36,6 +44,16 @@ class _StrictJSON(Protocol):
     def loads(self, data: bytes, max_depth: int, /) -> tuple[int, Any]: ...
 
 
+class _Ceilings(Protocol):
+    """What :class:`HeaderRules` and :class:`keybound.Limits` have in common."""
+
+    @property
+    def header_bytes(self) -> int: ...
+
+    @property
+    def json_depth(self) -> int: ...
+
+
 def parse_header(
     rules: HeaderRules, encoded: bytes, base64url: _Base64url, strict_json: _StrictJSON
 ) -> Header | int:
@@ -50,15 +68,15 @@ def parse_header(
 
 
 def decode_header(
-    rules: HeaderRules, encoded: bytes, base64url: _Base64url, strict_json: _StrictJSON
+    ceilings: _Ceilings, encoded: bytes, base64url: _Base64url, strict_json: _StrictJSON
 ) -> tuple[int, dict[str, Any]]:
     """A reason, and the parameters of an encoded header if the reason is ``OK``."""
-    if len(encoded) > rules.header_bytes:
+    if len(encoded) > ceilings.header_bytes:
         return Reason.HEADER_TOO_LARGE, {}
     text = base64url.decode(encoded)
     if text is None:
         return Reason.BASE64URL_INVALID, {}
-    reason, fields = strict_json.loads(text, rules.json_depth)
+    reason, fields = strict_json.loads(text, ceilings.json_depth)
     if reason != Reason.OK:
         return reason, {}
     return (Reason.OK, fields) if type(fields) is dict else (Reason.HEADER_NOT_OBJECT, {})
@@ -95,23 +113,40 @@ def _check_type(rules: HeaderRules, fields: dict[str, Any]) -> int:
         return Reason.HEADER_MEMBER_INVALID
     if rules.types is None:
         return 0
-    # Media types ignore case (RFC 2045, 5.1); "application/" may be left out (RFC 7515, 4.1.9).
-    media_type = value.lower() if value.isascii() else ""
-    return 0 if media_type.removeprefix("application/") in rules.types else Reason.TYP_NOT_ALLOWED
+    return 0 if media_type(value) in rules.types else Reason.TYP_NOT_ALLOWED
+
+
+def media_type(value: str) -> str:
+    """A ``typ`` or ``cty`` in the form in which it is compared; empty if it is no media type."""
+    # Media types ignore case (RFC 2045, 5.1); "application/" may be left out (RFC 7515, 4.1.9 and 4.1.10).
+    return value.lower().removeprefix("application/") if value.isascii() else ""
+
+
+def critical_names(
+    fields: Mapping[str, Any], protected: Mapping[str, Any], registered: frozenset[str]
+) -> frozenset[str] | int:
+    """The names that ``crit`` lists (RFC 7515, 4.1.11), or the reason why it is malformed.
+
+    :param registered: names that the specifications of the format define, which it must not list
+    """
+    if "crit" not in fields:
+        return frozenset()
+    names = protected.get("crit")
+    if type(names) is not list or not names or not all(type(name) is str for name in names):
+        return Reason.CRIT_INVALID
+    listed = frozenset(names)
+    if len(listed) != len(names) or not listed.issubset(fields) or listed & registered:
+        return Reason.CRIT_INVALID
+    return listed
 
 
 def _check_critical(rules: HeaderRules, fields: dict[str, Any], protected: Mapping[str, Any]) -> int:
     """``crit`` (RFC 7515, 4.1.11) and the one extension that may be understood, ``b64`` (RFC 7797)."""
-    names = protected.get("crit", [])
-    if "crit" in fields:
-        well_formed = "crit" in protected and type(names) is list and names
-        if not well_formed or not all(type(name) is str for name in names):
-            return Reason.CRIT_INVALID
-        listed = set(names)
-        if len(listed) != len(names) or not listed.issubset(fields) or listed & REGISTERED:
-            return Reason.CRIT_INVALID
-        if listed - ({"b64"} if rules.b64 else set()):
-            return Reason.CRIT_UNSUPPORTED
+    names = critical_names(fields, protected, REGISTERED)
+    if isinstance(names, int):
+        return names
+    if names - ({"b64"} if rules.b64 else set()):
+        return Reason.CRIT_UNSUPPORTED
     if "b64" not in fields:
         return 0
     if type(fields["b64"]) is not bool or "b64" not in protected:
