@@ -18,6 +18,14 @@ True
 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.'
 >>> clock.advance(301)  # and ``good`` has expired
 
+Encrypted tokens of every algorithm come from :func:`encrypt_jwe`, and from :func:`encrypt_jwe_json` in the
+JSON serializations:
+
+>>> from keybound.testing import EncryptionKey, encrypt_jwe
+>>> key = EncryptionKey.generate("RSA-OAEP-256")
+>>> nested = encrypt_jwe(good, key, enc="A256GCM", header={"cty": "JWT"})
+>>> decryption_key = key.private_jwk()  # for keybound.DecryptionKey.from_json
+
 The keys and certificates are for tests only: they are random, short-lived and not protected.
 """
 
@@ -30,6 +38,8 @@ from keybound.testing.certificates import (
     self_signed_client,
     thumbprint_of,
 )
+from keybound.testing.encrypting import encrypt_jwe, encrypt_jwe_json
+from keybound.testing.encryption_keys import ENCRYPTION_ALGORITHMS, ENCRYPTIONS, EncryptionKey
 from keybound.testing.fake_clock import FakeClock
 from keybound.testing.fake_issuer import OMIT, FakeIssuer, Omit
 from keybound.testing.forging import make_token
@@ -37,14 +47,19 @@ from keybound.testing.signing_keys import ALGORITHMS, SigningKey
 
 __all__ = [
     "ALGORITHMS",
+    "ENCRYPTIONS",
+    "ENCRYPTION_ALGORITHMS",
     "OMIT",
     "CertificateAuthority",
     "ClientCertificate",
+    "EncryptionKey",
     "FakeClock",
     "FakeIssuer",
     "Omit",
     "ServerCertificate",
     "SigningKey",
+    "encrypt_jwe",
+    "encrypt_jwe_json",
     "make_token",
     "self_signed_client",
     "thumbprint_of",

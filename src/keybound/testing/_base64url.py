@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-__all__ = ["encode", "encode_uint"]
+__all__ = ["decode", "encode", "encode_uint"]
 
 
 def encode(data: bytes) -> str:
@@ -14,3 +14,7 @@ def encode(data: bytes) -> str:
 def encode_uint(value: int, *, size: int | None = None) -> str:
     """Base64urlUInt (RFC 7518, 2) in the fewest octets, or in ``size`` octets for EC (RFC 7518, 6.2)."""
     return encode(value.to_bytes(size or max(1, (value.bit_length() + 7) // 8), "big"))
+
+
+def decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import hmac
-import json
 import secrets
-import threading
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
 
 from keybound.errors import PolicyError
-from keybound.testing import _base64url
+from keybound.testing import _private_keys
 
 __all__ = ["ALGORITHMS", "PrivateKey", "SigningKey"]
 
@@ -30,11 +26,11 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "384": hashes.SHA384(),
     "512": hashes.SHA512(),
 }
-_CURVES: dict[str, tuple[ec.EllipticCurve, str]] = {
-    "ES256": (ec.SECP256R1(), "P-256"),
-    "ES384": (ec.SECP384R1(), "P-384"),
-    "ES512": (ec.SECP521R1(), "P-521"),
-    "ES256K": (ec.SECP256K1(), "secp256k1"),
+_CURVES: dict[str, ec.EllipticCurve] = {
+    "ES256": ec.SECP256R1(),
+    "ES384": ec.SECP384R1(),
+    "ES512": ec.SECP521R1(),
+    "ES256K": ec.SECP256K1(),
 }
 _EDWARDS: dict[str, type[ed25519.Ed25519PrivateKey] | type[ed448.Ed448PrivateKey]] = {
     "Ed25519": ed25519.Ed25519PrivateKey,
@@ -67,7 +63,7 @@ class SigningKey:
             raise PolicyError(f"this kind of key cannot sign with {alg}")
         self._material = material
         self.alg = alg
-        self.kid = _thumbprint(material) if kid is None else kid
+        self.kid = _private_keys.thumbprint(material) if kid is None else kid
 
     @classmethod
     def generate(
@@ -118,7 +114,7 @@ class SigningKey:
     @property
     def curve(self) -> str | None:
         """``crv`` of an EC or OKP key (RFC 7518, 6.2.1.1; RFC 8037, 2), else ``None``."""
-        return _required_members(self._material).get("crv")
+        return _private_keys.required_members(self._material).get("crv")
 
     def sign(self, signing_input: bytes) -> bytes:
         """The signature octets of a JWS (RFC 7518, 3; RFC 8037, 3.1): ``r || s`` for ECDSA, not DER."""
@@ -129,7 +125,7 @@ class SigningKey:
             return key.sign(signing_input, _rsa_padding(self.alg), _hash(self.alg))
         if isinstance(key, ec.EllipticCurvePrivateKey):
             r, s = utils.decode_dss_signature(key.sign(signing_input, ec.ECDSA(_hash(self.alg))))
-            size = _coordinate_bytes(key)
+            size = _private_keys.coordinate_bytes(key)
             return r.to_bytes(size, "big") + s.to_bytes(size, "big")
         return key.sign(signing_input)
 
@@ -138,15 +134,19 @@ class SigningKey:
 
         :raises PolicyError: the key is a shared secret
         """
-        return _required_members(self.private_key) | self._common_members()
+        return _private_keys.required_members(self.private_key) | self._common_members()
 
     def private_jwk(self) -> dict[str, str]:
         """The private JWK (RFC 7518, 6), or the ``oct`` JWK of a shared secret."""
-        return _required_members(self._material) | _private_members(self._material) | self._common_members()
+        return (
+            _private_keys.required_members(self._material)
+            | _private_keys.private_members(self._material)
+            | self._common_members()
+        )
 
     def verification_jwk(self) -> dict[str, str]:
         """What the verifier needs: the public JWK, or the ``oct`` JWK of a shared secret."""
-        return _required_members(self._material) | self._common_members()
+        return _private_keys.required_members(self._material) | self._common_members()
 
     def public_pem(self) -> bytes:
         """The public key as PEM SubjectPublicKeyInfo (RFC 7468, 13).
@@ -176,10 +176,6 @@ def _rsa_padding(alg: str) -> padding.AsymmetricPadding:
     return padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
 
 
-def _coordinate_bytes(key: ec.EllipticCurvePrivateKey) -> int:
-    return (key.curve.key_size + 7) // 8
-
-
 def _fits(alg: str, material: PrivateKey | bytes) -> bool:
     if alg not in ALGORITHMS:
         return False
@@ -188,7 +184,7 @@ def _fits(alg: str, material: PrivateKey | bytes) -> bool:
     if isinstance(material, rsa.RSAPrivateKey):
         return alg.startswith(("RS", "PS"))
     if isinstance(material, ec.EllipticCurvePrivateKey):
-        return alg in _CURVES and _CURVES[alg][0].name == material.curve.name
+        return alg in _CURVES and _CURVES[alg].name == material.curve.name
     return isinstance(material, tuple(_EDWARDS.values()) if alg == "EdDSA" else _EDWARDS.get(alg, ()))
 
 
@@ -196,64 +192,7 @@ def _generate(alg: str, rsa_bits: int, curve: str | None, shared: bool) -> Priva
     if alg.startswith("HS"):
         return secrets.token_bytes(_hash(alg).digest_size)
     if alg in _CURVES:
-        return ec.generate_private_key(_CURVES[alg][0])
+        return ec.generate_private_key(_CURVES[alg])
     if alg.startswith("Ed"):
         return _EDWARDS[curve or ("Ed25519" if alg == "EdDSA" else alg)].generate()
-    if not shared:
-        return _new_rsa_key(rsa_bits)
-    with _SHARED_LOCK:  # or two threads that come first would each get a key of their own
-        return _shared_rsa_key(rsa_bits)
-
-
-def _new_rsa_key(bits: int) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
-
-
-_SHARED_LOCK = threading.Lock()
-
-
-@functools.cache
-def _shared_rsa_key(bits: int) -> rsa.RSAPrivateKey:
-    return _new_rsa_key(bits)
-
-
-def _required_members(material: PrivateKey | bytes) -> dict[str, str]:
-    """The members that RFC 7638, 3.2 lists for this ``kty``, in the order in which it hashes them."""
-    if isinstance(material, bytes):
-        return {"k": _base64url.encode(material), "kty": "oct"}
-    if isinstance(material, rsa.RSAPrivateKey):
-        numbers = material.public_key().public_numbers()
-        return {"e": _base64url.encode_uint(numbers.e), "kty": "RSA", "n": _base64url.encode_uint(numbers.n)}
-    if isinstance(material, ec.EllipticCurvePrivateKey):
-        size, point = _coordinate_bytes(material), material.public_key().public_numbers()
-        curve = next(crv for named, crv in _CURVES.values() if named.name == material.curve.name)
-        x, y = (_base64url.encode_uint(value, size=size) for value in (point.x, point.y))
-        return {"crv": curve, "kty": "EC", "x": x, "y": y}
-    curve = next(crv for crv, kind in _EDWARDS.items() if isinstance(material, kind))
-    return {"crv": curve, "kty": "OKP", "x": _base64url.encode(material.public_key().public_bytes_raw())}
-
-
-def _private_members(material: PrivateKey | bytes) -> dict[str, str]:
-    """The members that only the private JWK has (RFC 7518, 6.2.2 and 6.3.2; RFC 8037, 2)."""
-    if isinstance(material, bytes):
-        return {}
-    if isinstance(material, rsa.RSAPrivateKey):
-        rsa_numbers = material.private_numbers()
-        integers = {
-            "d": rsa_numbers.d,
-            "p": rsa_numbers.p,
-            "q": rsa_numbers.q,
-            "dp": rsa_numbers.dmp1,
-            "dq": rsa_numbers.dmq1,
-            "qi": rsa_numbers.iqmp,
-        }
-        return {name: _base64url.encode_uint(value) for name, value in integers.items()}
-    if isinstance(material, ec.EllipticCurvePrivateKey):
-        scalar = material.private_numbers().private_value
-        return {"d": _base64url.encode_uint(scalar, size=_coordinate_bytes(material))}
-    return {"d": _base64url.encode(material.private_bytes_raw())}
-
-
-def _thumbprint(material: PrivateKey | bytes) -> str:
-    text = json.dumps(_required_members(material), separators=(",", ":"), sort_keys=True)
-    return _base64url.encode(hashlib.sha256(text.encode()).digest())
+    return _private_keys.rsa_key(rsa_bits, shared=shared)
