@@ -15,6 +15,7 @@ __all__ = [
     "MAX_LEEWAY",
     "MAX_NUMERIC_DATE",
     "MAX_REMEMBERED_HEADERS",
+    "MAX_REPLAY_ENTRIES",
     "MAX_SIGNATURES",
     "MAX_THREADS",
     "CacheSettings",
@@ -35,6 +36,9 @@ MAX_REMEMBERED_HEADERS = 256
 
 MAX_THREADS = 256
 """Threads that may share one batch of tokens."""
+
+MAX_REPLAY_ENTRIES = 2**30
+"""Used proofs that any store in memory may be told to remember."""
 
 MAX_SIGNATURES = 8
 """Signatures looked at in one general JSON serialization (RFC 7515, 7.2.1)."""

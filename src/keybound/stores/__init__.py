@@ -1,0 +1,6 @@
+"""Shared state: which proofs were already used."""
+
+from keybound.stores.memory import MemoryReplayStore
+from keybound.stores.replay import ReplayStore
+
+__all__ = ["MemoryReplayStore", "ReplayStore"]
