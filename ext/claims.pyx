@@ -3,20 +3,29 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from contract cimport (
+    AUDIENCEFORM_SOLE,
+    AUDIENCEFORM_STRING,
     BINDING_IGNORE,
     BINDING_REQUIRED,
     DETAIL_SHIFT,
+    MARKER_ACCESS,
+    MARKER_RESPONSE,
+    MARKER_SELF,
+    MARKER_SUBJECT,
+    REASON_AUD_ARRAY,
     REASON_AUD_INVALID,
     REASON_AUD_MISMATCH,
     REASON_AUD_MISSING,
+    REASON_AUD_NOT_SOLE,
     REASON_CERTIFICATE_INVALID,
     REASON_CERTIFICATE_MISMATCH,
     REASON_CERTIFICATE_MISSING,
     REASON_CLAIM_FORBIDDEN,
+    REASON_CLAIM_MISMATCH,
     REASON_CLAIM_MISSING,
     REASON_CLIENT_ID_INVALID,
     REASON_CLIENT_ID_MISSING,
@@ -37,6 +46,7 @@ from contract cimport (
     REASON_ISS_MISSING,
     REASON_JTI_INVALID,
     REASON_JTI_MISSING,
+    REASON_KIND_MISMATCH,
     REASON_LIFETIME_TOO_LONG,
     REASON_NBF_INVALID,
     REASON_OK,
@@ -74,6 +84,7 @@ from core cimport (
 from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.strict_json cimport reason_of_scan
 
+from keybound._hotpath.contract import MARKERS
 from keybound.limits import MAX_NUMERIC_DATE
 
 __all__ = ["CompiledClaims", "check", "compile_rules", "thumbprint_verdict"]
@@ -112,12 +123,17 @@ cdef class CompiledClaims:
         own.required_count, own.required = len(rules.required), self._texts(rules.required)
         own.forbidden_count, own.forbidden = len(rules.forbidden), self._texts(rules.forbidden)
         own.scope_count, own.scopes = len(rules.scopes), self._texts(rules.scopes)
+        own.expected_count = len(rules.expected)
+        own.expected_names = self._texts([name for name, _ in rules.expected])
+        own.expected = self._texts([text for _, text in rules.expected])
+        own.audience_form, own.foreign = rules.audience_form, rules.foreign
+        self._mark(own, [(name, marker) for name, marker in MARKERS.items() if marker & rules.foreign])
         own.has_issuer = rules.issuer is not None
         if own.has_issuer:
             own.issuer = _text_of(self._owned, rules.issuer)
         own.exp_required, own.iat_required = rules.exp_required, rules.iat_required
         own.sub_required, own.client_id_required = rules.sub_required, rules.client_id_required
-        own.jti_required = rules.jti_required
+        own.jti_required, own.expired_accepted = rules.jti_required, rules.expired_accepted
         own.leeway, own.max_date = rules.leeway, MAX_NUMERIC_DATE
         own.has_max_lifetime = rules.max_lifetime is not None
         own.max_lifetime = rules.max_lifetime if own.has_max_lifetime else 0
@@ -130,6 +146,10 @@ cdef class CompiledClaims:
         PyMem_Free(self.rules.required)
         PyMem_Free(self.rules.forbidden)
         PyMem_Free(self.rules.scopes)
+        PyMem_Free(self.rules.expected_names)
+        PyMem_Free(self.rules.expected)
+        PyMem_Free(self.rules.marker_names)
+        PyMem_Free(self.rules.marker_bits)
 
     def __reduce__(self):
         raise TypeError("compiled rules cannot be pickled")
@@ -149,6 +169,20 @@ cdef class CompiledClaims:
             PyMem_Free(texts)
             raise
         return texts
+
+    cdef int _mark(self, kb_claim_rules *own, list foreign) except -1:
+        """Prepare the look for claims that mark other kinds of token."""
+        if not foreign:
+            return 0
+        own.marker_names = self._texts([name for name, _ in foreign])
+        own.marker_bits = <int *>PyMem_Calloc(len(foreign), sizeof(int))
+        if own.marker_bits == NULL:
+            raise MemoryError
+        own.marker_count = len(foreign)
+        for i in range(own.marker_count):
+            own.marker_bits[i] = foreign[i][1]
+            own.marker_lengths |= <uint32_t>1 << own.marker_names[i].size
+        return 0
 
 
 cdef kb_text _text_of(list owner, str value) except *:
@@ -283,6 +317,8 @@ cdef int _check_members(
     cdef int verdict
     found = Registered(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
     _find_registered(scan, &found)
+    if (verdict := _kind(rules, scan, &found)) != REASON_OK:
+        return verdict
     if (verdict := _issuer(rules, found.iss)) != REASON_OK:
         return verdict
     if (verdict := _audience(rules, found.aud)) != REASON_OK:
@@ -306,6 +342,51 @@ cdef int _check_members(
         return verdict
     # Last: 403 tells the caller that the token itself is good (RFC 6750, 3.1).
     return _required_scopes(rules, &found)
+
+
+cdef int _kind(
+    const kb_claim_rules *rules, const kb_json_scan *scan, const Registered *found
+) except -1 nogil:
+    """Refuse a claims set with a marker of another kind."""
+    cdef int marks
+    if rules.foreign == 0:
+        return REASON_OK
+    marks = _named_markers(rules, scan)
+    if found.client_id != NULL or found.scope != NULL or found.scp != NULL:
+        marks |= MARKER_ACCESS
+    if found.sub != NULL:
+        marks &= ~MARKER_RESPONSE
+        marks |= MARKER_SUBJECT
+        if rules.foreign & MARKER_SELF and found.iss != NULL and _same_text(found.sub, found.iss):
+            marks |= MARKER_SELF
+    return REASON_KIND_MISMATCH if marks & rules.foreign else REASON_OK
+
+
+cdef int _named_markers(const kb_claim_rules *rules, const kb_json_scan *scan) except -1 nogil:
+    cdef const kb_json_member *member
+    cdef const kb_text *name
+    cdef int marks = 0
+    for i in range(scan.count):
+        member = &scan.members[i]
+        if member.name_len > 31 or not rules.marker_lengths >> member.name_len & 1:
+            continue
+        for k in range(rules.marker_count):
+            name = &rules.marker_names[k]
+            if member.name_len == name.size and memcmp(member.name, name.at, name.size) == 0:
+                marks |= rules.marker_bits[k]
+    return marks
+
+
+cdef bint _same_text(const kb_json_member *one, const kb_json_member *other) except -1 nogil:
+    if one.type != KB_JSON_STRING or other.type != KB_JSON_STRING:
+        return False
+    if one.escaped:
+        with gil:
+            text = one.value[:one.value_len]
+            size = kb_json_unescape(one.value, one.value_len, <uint8_t *>PyBytes_AS_STRING(text))
+            return kb_json_string_equals(
+                other.value, other.value_len, other.escaped, <const uint8_t *>PyBytes_AS_STRING(text), size)
+    return kb_json_string_equals(other.value, other.value_len, other.escaped, one.value, one.value_len)
 
 
 cdef bint _equals(const kb_json_member *member, const kb_text *wanted) except -1 nogil:
@@ -333,7 +414,8 @@ cdef int _audience(const kb_claim_rules *rules, const kb_json_member *aud) excep
     # RFC 7519, 2 (StringOrURI): compared as case-sensitive strings, without any transformation.
     cdef kb_json_cursor cursor
     cdef kb_json_member member
-    cdef bint matches, empty
+    cdef bint matches
+    cdef size_t count = 0
     if aud == NULL:
         return REASON_AUD_MISSING if rules.audience_count else REASON_OK
     if aud.type == KB_JSON_STRING:
@@ -341,15 +423,19 @@ cdef int _audience(const kb_claim_rules *rules, const kb_json_member *aud) excep
         return REASON_OK if matches or rules.audience_count == 0 else REASON_AUD_MISMATCH
     if aud.type != KB_JSON_ARRAY:
         return REASON_AUD_INVALID
-    matches, empty = rules.audience_count == 0, True
+    if rules.audience_form == AUDIENCEFORM_STRING:
+        return REASON_AUD_ARRAY
+    matches = rules.audience_count == 0
     kb_json_cursor_init(&cursor, aud.value, aud.value_len)
     while kb_json_array_next(&cursor, &member):
-        empty = False
+        count += 1
         if member.type != KB_JSON_STRING:
             return REASON_AUD_INVALID
         matches = matches or _is_one_of(&member, rules.audiences, rules.audience_count)
-    if empty:
+    if count == 0:
         return REASON_AUD_INVALID
+    if rules.audience_form == AUDIENCEFORM_SOLE and count > 1:
+        return REASON_AUD_NOT_SOLE
     return REASON_OK if matches else REASON_AUD_MISMATCH
 
 
@@ -398,6 +484,8 @@ cdef int _times(
 cdef int _judge_exp(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_exp:
         return REASON_EXP_MISSING if rules.exp_required else REASON_OK
+    if rules.expired_accepted:
+        return REASON_OK
     # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
     return REASON_OK if now < lasting.exp + rules.leeway else REASON_TOKEN_EXPIRED
 
@@ -454,6 +542,11 @@ cdef int _own_claims(const kb_claim_rules *rules, const kb_json_scan *scan) exce
         name = &rules.forbidden[i]
         if kb_json_find(scan, <const char *>name.at, name.size) != NULL:
             return REASON_CLAIM_FORBIDDEN | <int>i << DETAIL_SHIFT
+    for i in range(rules.expected_count):
+        name = &rules.expected_names[i]
+        member = kb_json_find(scan, <const char *>name.at, name.size)
+        if member == NULL or member.type != KB_JSON_STRING or not _equals(member, &rules.expected[i]):
+            return REASON_CLAIM_MISMATCH | <int>i << DETAIL_SHIFT
     return REASON_OK
 
 

@@ -8,6 +8,7 @@ from keybound.binding import PresentedCertificate, thumbprint
 from keybound.errors import (
     BindingRejected,
     ClaimRejected,
+    ContextRejected,
     HeaderRejected,
     InsufficientScope,
     InvalidKey,
@@ -23,8 +24,10 @@ from keybound.errors import (
 from keybound.jose import jws
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
+from keybound.kinds import TokenKind, classify
 from keybound.limits import CacheSettings, Limits
 from keybound.tokens.access_token import AccessToken, AccessTokenValidator
+from keybound.tokens.id_token import IDToken, IDTokenValidator
 
 __all__ = [
     "BACKEND",
@@ -34,7 +37,10 @@ __all__ = [
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
+    "ContextRejected",
     "HeaderRejected",
+    "IDToken",
+    "IDTokenValidator",
     "InsufficientScope",
     "InvalidKey",
     "JWKSet",
@@ -46,10 +52,12 @@ __all__ = [
     "PresentedCertificate",
     "Reason",
     "SignatureRejected",
+    "TokenKind",
     "TokenRejected",
     "Unavailable",
     "__version__",
     "about",
+    "classify",
     "configure_tables",
     "jws",
     "profiles",

@@ -10,7 +10,8 @@
     │   ├── SignatureRejected      4xx  the signature is not one of ours
     │   ├── ClaimRejected          5xx  iss, aud, exp, ...                   .claim
     │   ├── BindingRejected        6xx  cnf and the presented certificate
-    │   └── InsufficientScope      7xx  a good token that may not do this (HTTP 403)
+    │   ├── InsufficientScope      7xx  a good token that may not do this (HTTP 403)
+    │   └── ContextRejected        9xx  a good token of another exchange     .claim
     ├── Unavailable                I cannot tell right now (HTTP 503)        .retry_after
     └── PolicyError                the operator asked for something unsafe or impossible
         └── InvalidKey             a key that cannot be loaded safely
@@ -27,6 +28,7 @@ import re
 __all__ = [
     "BindingRejected",
     "ClaimRejected",
+    "ContextRejected",
     "HeaderRejected",
     "InsufficientScope",
     "InvalidKey",
@@ -59,7 +61,7 @@ class Reason(enum.IntEnum):
 
     OK = 1, "The token is accepted"
 
-    TOKEN_MISSING = 100, "No access token was presented"
+    TOKEN_MISSING = 100, "No token was presented"
     TOKEN_NOT_TEXT = 101, "The token is neither str nor bytes"
     TOKEN_TOO_LARGE = 102, "The token is larger than the configured ceiling"
     TOKEN_MALFORMED = 103, "The token does not have the segments of a signed token"
@@ -94,12 +96,17 @@ class Reason(enum.IntEnum):
 
     CLAIM_MISSING = 500, "A required claim is missing"
     CLAIM_FORBIDDEN = 501, "A forbidden claim is present"
+    CLAIM_MISMATCH = 502, "A claim does not have the value it must have"
+    CLAIM_INVALID = 503, "A claim is malformed"
+    KIND_MISMATCH = 504, "The claims are those of another kind of token"
     ISS_MISSING = 510, "The token names no issuer"
     ISS_INVALID = 511, "The issuer of the token is malformed"
     ISS_MISMATCH = 512, "The token is from another issuer"
     AUD_MISSING = 520, "The token names no audience"
     AUD_INVALID = 521, "The audience of the token is malformed"
     AUD_MISMATCH = 522, "The token is for another audience"
+    AUD_ARRAY = 523, "The audience of the token is an array where a string is demanded"
+    AUD_NOT_SOLE = 524, "The token is for other audiences as well"
     EXP_MISSING = 530, "The token has no expiration time"
     EXP_INVALID = 531, "The expiration time of the token is malformed"
     TOKEN_EXPIRED = 532, "The token has expired"
@@ -130,6 +137,12 @@ class Reason(enum.IntEnum):
     CERTIFICATE_MISMATCH = 612, "The token is bound to another certificate"
 
     SCOPE_INSUFFICIENT = 700, "The token does not carry the required scope"
+    AUTHENTICATION_INSUFFICIENT = 701, "The user was not authenticated in a way that suffices"
+    AUTHENTICATION_TOO_OLD = 702, "The user was authenticated too long ago"
+
+    NONCE_MISMATCH = 900, "The nonce is not the one that was sent"
+    AZP_MISMATCH = 901, "The token was issued to another party"
+    HASH_MISMATCH = 902, "A hash in the token is not that of what came with it"
 
     @property
     def code(self) -> str:
@@ -160,8 +173,8 @@ class TokenRejected(KeyboundError):
 
     :ivar reason: the one :class:`Reason`
     :ivar status: HTTP status for a resource server: 401, or 403 for a missing scope (RFC 6750, 3.1)
-    :ivar claim: name of the claim the policy asked for, where the reason is about one of the
-        operator's own required or forbidden claims; never text from the token
+    :ivar claim: name of the claim the policy asked for, where the reason is about one that has no
+        reason of its own; never text from the token
     """
 
     status: int = 401
@@ -226,10 +239,20 @@ class BindingRejected(TokenRejected):
 
 
 class InsufficientScope(TokenRejected):
-    """A valid token without the scope this resource needs (RFC 6750, 3.1)."""
+    """A valid token without the scope this resource needs (RFC 6750, 3.1), or whose user has to
+    authenticate anew or better (RFC 9470, 3)."""
 
     status = 403
     error = "insufficient_scope"
+
+    def __init__(self, reason: Reason, *, claim: str | None = None, scope: str | None = None) -> None:
+        super().__init__(reason, claim=claim, scope=scope)
+        if reason in (Reason.AUTHENTICATION_INSUFFICIENT, Reason.AUTHENTICATION_TOO_OLD):
+            self.status, self.error = 401, "insufficient_user_authentication"
+
+
+class ContextRejected(TokenRejected):
+    """A good token that does not belong to this exchange: another nonce, another code, a second use."""
 
 
 class Unavailable(KeyboundError):
@@ -261,6 +284,7 @@ _FAMILIES: dict[int, type[TokenRejected]] = {
     5: ClaimRejected,
     6: BindingRejected,
     7: InsufficientScope,
+    9: ContextRejected,
 }
 
 

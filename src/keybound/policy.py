@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal, cast, get_args
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal, cast, get_args
 
-from keybound._hotpath.contract import Algorithm, Binding, ClaimRules, HeaderRules
+from keybound._hotpath.contract import Algorithm, AudienceForm, Binding, ClaimRules, HeaderRules
 from keybound.errors import PolicyError, scope_text
 from keybound.jose import algorithms
+from keybound.kinds import FOREIGN_MARKERS, TokenKind
 from keybound.limits import DEFAULT_LIMITS, MAX_LEEWAY, MAX_NUMERIC_DATE, Limits
 
-__all__ = ["AccessTokenPolicy", "BindingMode", "Profile"]
+__all__ = ["BindingMode", "KindRules", "Profile", "TokenPolicy"]
 
 BindingMode = Literal["if-present", "required", "ignore"]
 """What to do about ``cnf``: check it where it is present, demand it, or look away (RFC 8705, 3).
@@ -21,48 +23,103 @@ typed out.
 """
 
 _BINDINGS = {"if-present": Binding.IF_PRESENT, "required": Binding.REQUIRED, "ignore": Binding.IGNORE}
+_GIVE_ACCESS = frozenset({TokenKind.ACCESS_TOKEN, TokenKind.INTROSPECTION_RESPONSE})
 _SWITCHED = frozenset({"exp", "iat", "sub", "client_id", "jti"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Profile:
-    """A named set of demands, as data.
+class KindRules:
+    """What a profile demands of one kind of token.
 
-    :param name: short name, as the command line takes it
-    :param source: the text that the demands come from
     :param types: accepted ``typ`` values, in lower case, without ``application/``
     :param typ_required: whether a token without ``typ`` is rejected
     :param required_claims: claims that must be present
+    :param forbidden_claims: claims that must not be present
+    :param expected_claims: claims and the one text that each must be
+    :param algorithms: allow-list for this kind, in place of the profile's
+    :param max_lifetime: greatest ``exp`` minus ``iat``, in seconds
+    :param max_age: greatest time since ``iat``, in seconds
+    :param audience_form: how ``aud`` may be written
+    :param tolerated_markers: marks of other kinds that an issuer is known to put into this kind
+    """
+
+    types: frozenset[str]
+    typ_required: bool = False
+    required_claims: tuple[str, ...] = ()
+    forbidden_claims: tuple[str, ...] = ()
+    expected_claims: tuple[tuple[str, str], ...] = ()
+    algorithms: tuple[str, ...] | None = None
+    max_lifetime: float | None = None
+    max_age: float | None = None
+    audience_form: AudienceForm = AudienceForm.ANY
+    tolerated_markers: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A named set of demands on every kind of token, as data.
+
+    :param name: short name, as the command line takes it
+    :param source: the text that the demands come from
+    :param kinds: the demands on each kind; a validator of a kind that is not there cannot be made
     :param algorithms: allow-list, or ``None`` where the operator has to give one
-    :param binding: default of the validator's ``binding``
+    :param binding: default of ``binding`` for access tokens
+    :param exp_may_be_waived: whether ``allow_missing_exp`` may be given with it
     """
 
     name: str
     source: str
-    types: frozenset[str]
-    typ_required: bool
-    required_claims: tuple[str, ...]
+    kinds: Mapping[TokenKind, KindRules] = field(hash=False)
     algorithms: tuple[str, ...] | None = None
     binding: BindingMode = "if-present"
+    exp_may_be_waived: bool = False
+
+    def rules(self, kind: TokenKind) -> KindRules:
+        """The demands on one kind.
+
+        :raises PolicyError: the profile has none
+        """
+        try:
+            return self.kinds[kind]
+        except KeyError:
+            raise PolicyError(f"profile {self.name} says nothing about the kind {kind}") from None
+
+    def derive(
+        self,
+        *,
+        name: str,
+        source: str,
+        kinds: Mapping[TokenKind, Mapping[str, Any]] = MappingProxyType({}),
+        **changes: Any,
+    ) -> Profile:
+        """A profile with other demands; of each kind named, only those given change."""
+        changed = {kind: replace(self.rules(kind), **change) for kind, change in kinds.items()}
+        every = MappingProxyType({**self.kinds, **changed})
+        return replace(self, name=name, source=source, kinds=every, **changes)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccessTokenPolicy:
-    """Everything a validator of access tokens demands; see :class:`keybound.AccessTokenValidator`.
+class TokenPolicy:
+    """Everything the road of one validator demands, whatever the kind; see the validators.
 
     :raises PolicyError: a value is unsafe, contradictory or impossible
     """
 
-    issuer: str
-    audience: tuple[str, ...]
+    kind: TokenKind
     profile: Profile
+    issuer: str | None
+    audience: tuple[str, ...]
+    audience_form: AudienceForm
     algorithms: tuple[Algorithm, ...]
     types: frozenset[str]
+    typ_required: bool
     leeway: float
     max_lifetime: float | None
     max_age: float | None
     required_claims: tuple[str, ...]
     forbidden_claims: tuple[str, ...]
+    expected_claims: tuple[tuple[str, str], ...]
+    foreign_markers: int
     scopes: tuple[str, ...]
     binding: BindingMode
     limits: Limits = field(default=DEFAULT_LIMITS)
@@ -70,11 +127,11 @@ class AccessTokenPolicy:
     def __post_init__(self) -> None:
         if not self.types:
             raise PolicyError("types is empty: no token could pass")
-        _check_seconds("leeway", self.leeway, 0, MAX_LEEWAY)
+        check_seconds("leeway", self.leeway, 0, MAX_LEEWAY)
         for name in ("max_lifetime", "max_age"):
             value = getattr(self, name)
             if value is not None:
-                _check_seconds(name, value, 1)
+                check_seconds(name, value, 1)
         if not isinstance(self.binding, str) or self.binding not in get_args(BindingMode):
             raise PolicyError(f"binding must be one of {', '.join(get_args(BindingMode))}")
         if any(" " in scope_text(scope) for scope in self.scopes):
@@ -91,7 +148,11 @@ class AccessTokenPolicy:
 
     def _needed_claims(self) -> set[str]:
         """Claims without which no token could pass."""
-        needed = {"iss", "aud", *self.required_claims}
+        needed = {*self.required_claims, *(name for name, _ in self.expected_claims)}
+        if self.issuer is not None:
+            needed.add("iss")
+        if self.audience:
+            needed.add("aud")
         if self.max_lifetime is not None:
             needed |= {"iat", "exp"}
         if self.max_age is not None:
@@ -103,54 +164,51 @@ class AccessTokenPolicy:
     @classmethod
     def create(
         cls,
+        kind: TokenKind,
         *,
-        issuer: str,
-        audience: str | Iterable[str],
         profile: Profile,
-        algorithms_: Iterable[str] | None,
-        types: Iterable[str] | None,
-        leeway: float,
-        max_lifetime: float | None,
-        max_age: float | None,
-        required_claims: Iterable[str],
-        forbidden_claims: Iterable[str],
-        allow_missing_exp: bool,
-        scopes: str | Iterable[str],
-        binding: BindingMode | None,
-        limits: Limits,
-    ) -> AccessTokenPolicy:
-        """Check the options of a validator and put them together with its profile."""
+        issuer: str | None = None,
+        audience: str | Iterable[str] | None = None,
+        algorithms_: Iterable[str] | None = None,
+        types: Iterable[str] | None = None,
+        leeway: float = 10,
+        max_lifetime: float | None = None,
+        max_age: float | None = None,
+        required_claims: Iterable[str] = (),
+        forbidden_claims: Iterable[str] = (),
+        expected_claims: Mapping[str, str] | None = None,
+        allow_missing_exp: bool = False,
+        scopes: str | Iterable[str] = (),
+        binding: BindingMode | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> TokenPolicy:
+        """Check the options of a validator and put them together with its profile.
+
+        No ``issuer`` or no ``audience`` means that the road does not compare it; the validator does.
+        """
         if not isinstance(profile, Profile):
             raise PolicyError("profile must be one of keybound.profiles")
-        names = profile.algorithms if algorithms_ is None else algorithms_
-        if names is None:
-            raise PolicyError(
-                "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
-            )
-        # "false" from an environment variable would be true.
-        if type(allow_missing_exp) is not bool:
-            raise PolicyError("allow_missing_exp must be True or False")
-        own = text_list("required_claims", required_claims)
-        required = dict.fromkeys((*profile.required_claims, *own))
-        if allow_missing_exp:
-            if "exp" in own:
-                raise PolicyError("exp is required, yet allow_missing_exp is set")
-            if "exp" in profile.required_claims and profile.name != "oauth":
-                raise PolicyError(f"profile {profile.name} demands exp")
-            required.pop("exp", None)
+        rules = profile.rules(kind)
         return cls(
-            issuer=text("issuer", issuer),
-            audience=text_list("audience", audience, some=True),
+            kind=kind,
             profile=profile,
-            algorithms=algorithms.select(names),
-            types=profile.types if types is None else media_types(types),
+            issuer=None if issuer is None else text("issuer", issuer),
+            audience=() if audience is None else text_list("audience", audience, some=True),
+            audience_form=rules.audience_form,
+            algorithms=algorithms.select(_allowed(profile, rules, algorithms_)),
+            types=rules.types if types is None else media_types(types),
+            typ_required=rules.typ_required,
             leeway=leeway,
-            max_lifetime=max_lifetime,
-            max_age=max_age,
-            required_claims=tuple(required),
-            forbidden_claims=text_list("forbidden_claims", forbidden_claims),
+            max_lifetime=_stricter("max_lifetime", max_lifetime, rules.max_lifetime),
+            max_age=_stricter("max_age", max_age, rules.max_age),
+            required_claims=_required(profile, rules, required_claims, allow_missing_exp),
+            forbidden_claims=tuple(
+                dict.fromkeys((*rules.forbidden_claims, *text_list("forbidden_claims", forbidden_claims)))
+            ),
+            expected_claims=(*rules.expected_claims, *_pairs("expected_claims", expected_claims)),
+            foreign_markers=FOREIGN_MARKERS[kind] & ~rules.tolerated_markers,
             scopes=text_list("scopes", scopes.split() if isinstance(scopes, str) else scopes),
-            binding=profile.binding if binding is None else binding,
+            binding=_binding(kind, profile) if binding is None else binding,
             limits=limits,
         )
 
@@ -159,7 +217,7 @@ class AccessTokenPolicy:
         return HeaderRules(
             algorithms=self.algorithms,
             types=self.types,
-            typ_required=self.profile.typ_required,
+            typ_required=self.typ_required,
             token_bytes=self.limits.token_bytes,
             header_bytes=self.limits.header_bytes,
             json_depth=self.limits.json_depth,
@@ -172,6 +230,7 @@ class AccessTokenPolicy:
         return ClaimRules(
             issuer=self.issuer,
             audiences=self.audience,
+            audience_form=self.audience_form,
             # A lifetime or an age that cannot be computed is not within its bound.
             exp_required="exp" in required or bounded,
             iat_required="iat" in required or bounded or self.max_age is not None,
@@ -183,9 +242,59 @@ class AccessTokenPolicy:
             max_age=self.max_age,
             required=tuple(name for name in self.required_claims if name not in _SWITCHED),
             forbidden=self.forbidden_claims,
+            expected=self.expected_claims,
+            foreign=self.foreign_markers,
             scopes=self.scopes,
             binding=_BINDINGS[self.binding],
         )
+
+
+def _allowed(profile: Profile, rules: KindRules, given: Iterable[str] | None) -> Iterable[str]:
+    own = profile.algorithms if rules.algorithms is None else rules.algorithms
+    names = own if given is None else given
+    if names is None:
+        raise PolicyError(
+            "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
+        )
+    return names
+
+
+def _required(
+    profile: Profile, rules: KindRules, given: Iterable[str], allow_missing_exp: bool
+) -> tuple[str, ...]:
+    # "false" from an environment variable would be true.
+    if type(allow_missing_exp) is not bool:
+        raise PolicyError("allow_missing_exp must be True or False")
+    own = text_list("required_claims", given)
+    required = dict.fromkeys((*rules.required_claims, *own))
+    if allow_missing_exp:
+        if "exp" in own:
+            raise PolicyError("exp is required, yet allow_missing_exp is set")
+        if "exp" in rules.required_claims and not profile.exp_may_be_waived:
+            raise PolicyError(f"profile {profile.name} demands exp")
+        required.pop("exp", None)
+    return tuple(required)
+
+
+def _binding(kind: TokenKind, profile: Profile) -> BindingMode:
+    # Only what gives access is presented by the holder of a key; elsewhere a cnf is not understood.
+    return profile.binding if kind in _GIVE_ACCESS else "if-present"
+
+
+def _stricter(name: str, given: float | None, profiled: float | None) -> float | None:
+    """An operator may tighten what a profile bounds, not loosen it."""
+    if given is None or profiled is None:
+        return profiled if given is None else given
+    check_seconds(name, given, 1)
+    return min(given, profiled)
+
+
+def _pairs(name: str, values: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    if values is None:
+        return ()
+    if not isinstance(values, Mapping):
+        raise PolicyError(f"{name} must be a mapping of claim names to texts")
+    return tuple((text(name, claim), text(name, value)) for claim, value in values.items())
 
 
 def text(name: str, value: object) -> str:
@@ -218,7 +327,8 @@ def media_types(values: Iterable[str]) -> frozenset[str]:
     return frozenset(text("types", value) for value in stripped)
 
 
-def _check_seconds(name: str, value: object, least: int, most: int = MAX_NUMERIC_DATE) -> None:
+def check_seconds(name: str, value: object, least: int, most: int = MAX_NUMERIC_DATE) -> None:
+    """:raises PolicyError: ``value`` is not a number of seconds from ``least`` to ``most``"""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not least <= cast(float, value) <= most:
         raise PolicyError(f"{name} must be a number of seconds from {least} to {most}")

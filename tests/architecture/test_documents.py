@@ -22,6 +22,7 @@ from keybound.errors import rejection
 from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.jose.jwk import _CURVE_NAMES, _TYPES
+from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, Limits
 from keybound.testing import FakeIssuer
 
@@ -141,7 +142,13 @@ def test_options_have_the_defaults_they_show():
     from_profile = {"algorithms", "types", "binding"}
     texts = {profiles.OAUTH: "profiles.OAUTH", DEFAULT_LIMITS: "Limits()", system_clock: "the system's"}
     texts |= {DEFAULT_CACHE: "CacheSettings()"}
-    texts |= {inspect.Parameter.empty: "mandatory", (): "none", None: "none", False: "False", 10: "10"}
+    texts |= {
+        inspect.Parameter.empty: "mandatory",
+        (): "none",
+        None: "none",
+        False: "False",
+        10: "10",
+    }
     expected = [
         (name, "the profile's" if name in from_profile else texts[option.default])
         for name, option in OPTIONS.items()
@@ -155,12 +162,13 @@ def test_profile_table_is_that_of_the_code():
     expected = [
         (
             name.upper(),
-            ", ".join(sorted(profile.types)) + ("" if profile.typ_required else " or none"),
-            ", ".join(profile.required_claims),
+            ", ".join(sorted(rules.types)) + ("" if rules.typ_required else " or none"),
+            ", ".join(rules.required_claims),
             profile.binding,
             profile.source,
         )
         for name, profile in profiles.PROFILES.items()
+        for rules in [profile.rules(TokenKind.ACCESS_TOKEN)]
     ]
     assert shown == expected
     assert all(getattr(profiles, name) is profiles.PROFILES[name.lower()] for name, *_ in shown)

@@ -23,6 +23,7 @@ LAYERS = (
     ("_hotpath",),
     ("jose",),
     ("binding", "keys", "stores", "proxies"),
+    ("kinds",),
     ("profiles", "policy"),
     ("tokens", "clients"),
     ("_about", "_tables", ""),

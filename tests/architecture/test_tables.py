@@ -24,6 +24,7 @@ from keybound import (
 from keybound._hotpath.contract import Family, Kind
 from keybound.jose import jwk, numbers
 from keybound.jose.algorithms import ALGORITHMS, algorithms_for
+from keybound.kinds import TokenKind
 from keybound.policy import Profile
 from keybound.testing import ALGORITHMS as SIGNED
 from keybound.testing import OMIT, FakeIssuer
@@ -139,8 +140,9 @@ class TestProfiles:
     @pytest.mark.parametrize("name", profiles.PROFILES)
     def test_every_demand_has_a_rejection(self, name):
         profile, reasons = profiles.PROFILES[name], set(REJECTED[name])
-        demanded = {Reason[f"{claim.upper()}_MISSING"] for claim in profile.required_claims}
-        demanded |= {Reason.TYP_MISSING} if profile.typ_required else set()
+        rules = profile.rules(TokenKind.ACCESS_TOKEN)
+        demanded = {Reason[f"{claim.upper()}_MISSING"] for claim in rules.required_claims}
+        demanded |= {Reason.TYP_MISSING} if rules.typ_required else set()
         demanded |= {Reason.CNF_MISSING} if profile.binding == "required" else set()
         assert demanded <= reasons
 

@@ -18,8 +18,13 @@ REJECTIONS = [reason for reason in Reason if reason is not Reason.OK]
 def test_status_follows_rfc_6750_section_3_1(reason: Reason) -> None:
     error = rejection(reason)
     assert isinstance(error, keybound.TokenRejected)
-    assert error.status == (403 if reason is Reason.SCOPE_INSUFFICIENT else 401)
-    assert error.error == ("insufficient_scope" if reason is Reason.SCOPE_INSUFFICIENT else "invalid_token")
+    status, code = {
+        Reason.SCOPE_INSUFFICIENT: (403, "insufficient_scope"),
+        # RFC 9470, 3.
+        Reason.AUTHENTICATION_INSUFFICIENT: (401, "insufficient_user_authentication"),
+        Reason.AUTHENTICATION_TOO_OLD: (401, "insufficient_user_authentication"),
+    }.get(reason, (401, "invalid_token"))
+    assert (error.status, error.error) == (status, code)
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,7 @@ OPTIONS = [
 OPTIONS += [
     "required_claims",
     "forbidden_claims",
+    "expected_claims",
     "allow_missing_exp",
     "scopes",
     "binding",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import keybound
+from keybound._hotpath.contract import AudienceForm
 from keybound.errors import Reason
 from keybound.testing import OMIT, SigningKey
 
@@ -38,6 +39,12 @@ def cut(segment: int, change: Callable[[str], str]) -> Forge:
         return ".".join(parts)
 
     return forge
+
+
+def form(name: str) -> keybound.policy.Profile:
+    """A profile that demands this form of ``aud``."""
+    demands = {keybound.TokenKind.ACCESS_TOKEN: {"audience_form": AudienceForm[name]}}
+    return keybound.profiles.OAUTH.derive(name=name, source="a test", kinds=demands)
 
 
 def bound(world: Any) -> str:
@@ -77,6 +84,14 @@ BY_TOKEN: dict[Reason, tuple[Forge, dict[str, Any], Any]] = {
     ),
     Reason.CLAIM_MISSING: (claims(), {"required_claims": ["acr"]}, None),
     Reason.CLAIM_FORBIDDEN: (claims(act={}), {"forbidden_claims": ["act"]}, None),
+    Reason.CLAIM_MISMATCH: (claims(token_use="id"), {"expected_claims": {"token_use": "access"}}, None),
+    Reason.KIND_MISMATCH: (claims(nonce="n"), {}, None),
+    Reason.AUD_ARRAY: (claims(audience=["https://rs.example.com/"]), {"profile": form("STRING")}, None),
+    Reason.AUD_NOT_SOLE: (
+        claims(audience=["https://rs.example.com/", "https://x.example"]),
+        {"profile": form("SOLE")},
+        None,
+    ),
     Reason.ISS_MISSING: (claims(iss=OMIT), {}, None),
     Reason.ISS_INVALID: (claims(iss=["https://as.example.com/tenant"]), {}, None),
     Reason.ISS_MISMATCH: (claims(iss="https://as.example.com"), {}, None),
@@ -137,6 +152,33 @@ BY_JWS: dict[Reason, Callable[[Any], keybound.jws.VerifiedJWS]] = {
     ),
 }
 
+
+def id_token(make: dict[str, Any] = {}, **checked: Any) -> Callable[[Any], object]:  # noqa: B006
+    def judge(world: Any) -> object:
+        validator = keybound.IDTokenValidator(
+            issuer=world.issuer.issuer,
+            client_id="client-1",
+            keys=world.keys,
+            algorithms=["ES256"],
+            clock=world.clock,
+            acr_values="silver gold",
+        )
+        token = world.issuer.id_token(**{"nonce": "n", "acr": "gold"} | make)
+        return validator.validate(token, **{"nonce": "n"} | checked)
+
+    return judge
+
+
+# What only the validators of other kinds can say.
+BY_KIND: dict[Reason, Callable[[Any], object]] = {
+    Reason.CLAIM_INVALID: id_token({"azp": 5}),
+    Reason.AUTHENTICATION_INSUFFICIENT: id_token({"acr": "bronze"}),
+    Reason.AUTHENTICATION_TOO_OLD: id_token({"auth_time": 1}, max_age=60),
+    Reason.NONCE_MISMATCH: id_token({"nonce": "m"}),
+    Reason.AZP_MISMATCH: id_token({"azp": "client-2"}),
+    Reason.HASH_MISMATCH: id_token({"code": "c"}, code="d"),
+}
+
 FAMILIES = {
     1: keybound.MalformedToken,
     2: keybound.HeaderRejected,
@@ -145,12 +187,13 @@ FAMILIES = {
     5: keybound.ClaimRejected,
     6: keybound.BindingRejected,
     7: keybound.InsufficientScope,
+    9: keybound.ContextRejected,
 }
 
 
 def test_every_reason_has_a_vector() -> None:
-    assert set(BY_TOKEN) | set(BY_JWS) | {Reason.OK} == set(Reason)
-    assert not set(BY_TOKEN) & set(BY_JWS)
+    vectors = [*BY_TOKEN, *BY_JWS, *BY_KIND, Reason.OK]
+    assert sorted(vectors) == sorted(Reason)
 
 
 @pytest.mark.parametrize("reason", BY_TOKEN, ids=str)
@@ -161,7 +204,11 @@ def test_reason_of_a_token(world: Any, judge: Any, reason: Reason) -> None:
         options = {"keys": keybound.JWKSet.from_json({"keys": [world.key.public_jwk(), spare.public_jwk()]})}
     if certificate is STRANGER:
         certificate = world.stranger.der
-    claim = {Reason.CLAIM_MISSING: "acr", Reason.CLAIM_FORBIDDEN: "act"}.get(reason)
+    claim = {
+        Reason.CLAIM_MISSING: "acr",
+        Reason.CLAIM_FORBIDDEN: "act",
+        Reason.CLAIM_MISMATCH: "token_use",
+    }.get(reason)
     rejected = judge.rejects(forge(world), reason, certificate=certificate, claim=claim, **options)
     assert type(rejected) is FAMILIES[reason // 100]
 
@@ -172,6 +219,20 @@ def test_reason_of_a_signature(world: Any, reason: Reason) -> None:
         BY_JWS[reason](world)
     assert caught.value.reason is reason
     assert type(caught.value) is FAMILIES[reason // 100]
+
+
+@pytest.mark.parametrize("reason", BY_KIND, ids=str)
+def test_reason_of_another_kind(world: Any, reason: Reason) -> None:
+    with pytest.raises(keybound.TokenRejected) as caught:
+        BY_KIND[reason](world)
+    assert caught.value.reason is reason
+    assert type(caught.value) is FAMILIES[reason // 100]
+
+
+def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
+    assert id_token()(world)
+    assert id_token({"auth_time": int(world.now), "azp": "client-1"}, max_age=60)(world)
+    assert id_token({"code": "c"}, code="c")(world)
 
 
 def test_the_controls_of_all_vectors_are_accepted(world: Any, judge: Any) -> None:

@@ -13,9 +13,10 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 import keybound
-from keybound._hotpath.contract import Binding, ClaimRules, Family
+from keybound._hotpath.contract import AudienceForm, Binding, ClaimRules, Family, Marker
 from keybound.errors import Reason
 from keybound.jose.algorithms import ALGORITHMS
+from keybound.kinds import FOREIGN_MARKERS
 from keybound.testing import SigningKey, make_token
 
 NOTHING = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
@@ -52,13 +53,17 @@ def claim_sets(good: str) -> Any:
         "exp": NUMBERS | VALUES,
         "nbf": NUMBERS | VALUES,
         "iat": NUMBERS | VALUES,
-        "sub": st.text(max_size=4) | VALUES,
+        "sub": st.just("https://as.example.com/tenant") | st.text(max_size=4) | VALUES,
+        "nonce": VALUES,
+        "htm": VALUES,
+        "code": VALUES,
+        "token_introspection": VALUES,
         "client_id": st.text(max_size=4) | VALUES,
         "jti": st.text(max_size=4) | VALUES,
         "scope": SCOPES | VALUES,
         "scp": SCOPES | st.lists(SCOPES | VALUES, max_size=3) | VALUES,
         "cnf": st.dictionaries(st.sampled_from(["x5t#S256", "jkt"]), thumbprints(good), max_size=2) | VALUES,
-        "acr": VALUES,
+        "acr": st.sampled_from(["a", "\u00e4"]) | VALUES,
         "act": VALUES,
     }
     good_claims = {"iss": "https://as.example.com/tenant", "aud": "https://rs.example.com/", "exp": NOW + 300}
@@ -165,6 +170,10 @@ def claim_rules(draw: Any) -> ClaimRules:
         forbidden=draw(NAMES),
         scopes=draw(st.lists(st.sampled_from(["read", "write", "a"]), max_size=2).map(tuple)),
         binding=draw(st.sampled_from(Binding)),
+        expected=draw(st.sampled_from([(), (), (("acr", "a"),), (("acr", "\u00e4"), ("act", "\ud800"))])),
+        audience_form=draw(st.sampled_from(AudienceForm)),
+        foreign=draw(st.just(0) | st.sampled_from([*Marker, *FOREIGN_MARKERS.values()])),
+        expired_accepted=draw(st.booleans()),
     )
 
 

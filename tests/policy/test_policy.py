@@ -10,9 +10,12 @@ import pytest
 
 import keybound
 from keybound import profiles
+from keybound._hotpath.contract import MARKERS, AudienceForm, Marker
 from keybound.errors import Reason
-from keybound.policy import Profile
+from keybound.kinds import TokenKind
+from keybound.testing import OMIT
 
+ISSUER = "https://as.example.com/tenant"
 HUGE = 10**400
 
 
@@ -143,13 +146,9 @@ def test_algorithms_are_mandatory_unless_the_profile_brings_them(world: Any, jud
 
 
 def test_profiles_set_what_the_operator_did_not(world: Any, judge: Any) -> None:
-    profile = Profile(
-        name="strict",
-        source="a test",
-        types=frozenset({"at+jwt"}),
-        typ_required=True,
-        required_claims=("exp", "acr"),
-        binding="required",
+    demands = {"types": frozenset({"at+jwt"}), "typ_required": True, "required_claims": ("exp", "acr")}
+    profile = profiles.OAUTH.derive(
+        name="strict", source="a test", kinds={TokenKind.ACCESS_TOKEN: demands}, binding="required"
     )
     bound = world.token(certificate=world.client, acr="1")
     judge.accepts(bound, profile=profile, certificate=world.client.der)
@@ -163,7 +162,9 @@ def test_profiles_table() -> None:
     for name, profile in profiles.PROFILES.items():
         assert profile.name == name
         assert profile.source
-        assert profile.types == {kind.lower() for kind in profile.types}
+        for kind in TokenKind:
+            rules = profile.rules(kind)
+            assert rules.types == {media_type.lower() for media_type in rules.types}
         assert profile.binding != "ignore"
         with pytest.raises(dataclasses.FrozenInstanceError):
             profile.binding = "ignore"  # type: ignore[misc]
@@ -246,3 +247,77 @@ def test_limits() -> None:
         keybound.Limits(json_depth=257)
     with pytest.raises(dataclasses.FrozenInstanceError):
         keybound.Limits().token_bytes = 5  # type: ignore[misc]
+
+
+def test_a_profile_without_the_kind_makes_no_validator(world: Any) -> None:
+    profile = dataclasses.replace(profiles.OAUTH, kinds={})
+    with pytest.raises(keybound.PolicyError, match="access_token"):
+        world.validator(profile=profile)
+
+
+def test_options_tighten_what_a_profile_bounds(world: Any, judge: Any) -> None:
+    kinds = {TokenKind.ACCESS_TOKEN: {"max_lifetime": 300.0}}
+    profile = profiles.OAUTH.derive(name="short", source="a test", kinds=kinds)
+    judge.rejects(world.token(lifetime=301), Reason.LIFETIME_TOO_LONG, profile=profile)
+    judge.rejects(world.token(lifetime=301), Reason.LIFETIME_TOO_LONG, profile=profile, max_lifetime=600)
+    judge.rejects(world.token(lifetime=101), Reason.LIFETIME_TOO_LONG, profile=profile, max_lifetime=100)
+    judge.accepts(world.token(lifetime=100), profile=profile, max_lifetime=100)
+
+
+@pytest.mark.parametrize("expected", [{"a": "b"}, {"a": "b", "c": "\u00e9\U0001f511"}])
+def test_expected_claims(world: Any, judge: Any, expected: dict[str, str]) -> None:
+    judge.accepts(world.token(**expected), expected_claims=expected)
+    last = list(expected)[-1]
+    for other in ("", "B", ["b"], 1, None, True, {"b": "b"}):
+        token = world.token(**expected | {last: other})
+        judge.rejects(token, Reason.CLAIM_MISMATCH, claim=last, expected_claims=expected)
+    judge.rejects(world.token(), Reason.CLAIM_MISMATCH, claim="a", expected_claims=expected)
+
+
+def test_how_aud_may_be_written(world: Any, judge: Any) -> None:
+    """S002-01: under a policy that demands a string, an array is refused even with one member."""
+    forms = {
+        form: profiles.OAUTH.derive(
+            name="form", source="a test", kinds={TokenKind.ACCESS_TOKEN: {"audience_form": form}}
+        )
+        for form in AudienceForm
+    }
+    audience = world.claims()["aud"]
+    one, two = world.token(audience=[audience]), world.token(audience=[audience, "https://other.example"])
+    judge.accepts(world.token(), profile=forms[AudienceForm.STRING])
+    judge.rejects(one, Reason.AUD_ARRAY, profile=forms[AudienceForm.STRING])
+    judge.rejects(world.token(audience=[]), Reason.AUD_ARRAY, profile=forms[AudienceForm.STRING])
+    judge.accepts(world.token(), profile=forms[AudienceForm.SOLE])
+    judge.accepts(one, profile=forms[AudienceForm.SOLE])
+    judge.rejects(two, Reason.AUD_NOT_SOLE, profile=forms[AudienceForm.SOLE])
+    judge.rejects(world.token(audience=[audience, 5]), Reason.AUD_INVALID, profile=forms[AudienceForm.SOLE])
+    judge.accepts(two, profile=forms[AudienceForm.ANY])
+
+
+MARKS = dict.fromkeys(MARKERS, "x") | {"sub": ISSUER}
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_marks_of_other_kinds(world: Any, judge: Any, name: str) -> None:
+    """SX-01: an access token carries nothing that only other kinds carry."""
+    claims = {name: MARKS[name]}
+    if MARKERS.get(name) == Marker.RESPONSE:
+        judge.accepts(world.token(**claims))
+        claims["sub"] = OMIT
+    for value in (MARKS[name], *(() if name == "sub" else (None, 5, [], {}))):
+        judge.rejects(world.token(**claims | {name: value}), Reason.KIND_MISMATCH)
+
+
+def test_an_escaped_subject_is_still_the_issuer(world: Any, judge: Any) -> None:
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in ISSUER)
+    judge.rejects(world.with_text(f'"sub":"{escaped}"', instead_of="sub"), Reason.KIND_MISMATCH)
+    judge.rejects(world.with_text(f'"s\\u0075b":"{escaped}"', instead_of="sub"), Reason.KIND_MISMATCH)
+    judge.rejects(world.with_text('"\\u0068tm":1'), Reason.KIND_MISMATCH)
+    judge.accepts(world.with_text(f'"sub":"{escaped}x"', instead_of="sub"))
+
+
+def test_marks_that_an_issuer_is_known_for_can_be_tolerated(world: Any, judge: Any) -> None:
+    kinds = {TokenKind.ACCESS_TOKEN: {"tolerated_markers": Marker.NONCE | Marker.HASH}}
+    profile = profiles.OAUTH.derive(name="odd", source="a test", kinds=kinds)
+    judge.accepts(world.token(nonce="n", at_hash="h"), profile=profile)
+    judge.rejects(world.token(nonce="n", htm="GET"), Reason.KIND_MISMATCH, profile=profile)

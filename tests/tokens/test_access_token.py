@@ -170,6 +170,8 @@ def test_public_attributes(token: keybound.AccessToken) -> None:
             "confirmation",
             "expires_at",
             "header",
+            "identifier",
+            "issued_at",
             "issuer",
             "scopes",
             "subject",

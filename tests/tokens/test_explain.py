@@ -15,6 +15,7 @@ from keybound.tokens.explain import Check, Explanation
 ROAD = ("size and segments", "header", "key and signature", "payload")
 CLAIMS = (
     *(
+        "kind",
         "issuer",
         "audience",
         "expiration time",
@@ -30,6 +31,7 @@ CLAIMS = (
         "scope syntax",
         "required claims",
         "forbidden claims",
+        "expected claims",
         "confirmation",
         "required scope",
     ),
@@ -47,7 +49,9 @@ def test_good_token(world: Any) -> None:
     assert explanation.reason is Reason.OK
     assert tuple(check.name for check in explanation.checks) == ROAD + CLAIMS
     expected = dict.fromkeys(ROAD + CLAIMS, "passed")
-    expected |= dict.fromkeys(["not before", "required claims", "forbidden claims"], "skipped")
+    expected |= dict.fromkeys(
+        ["not before", "required claims", "forbidden claims", "expected claims"], "skipped"
+    )
     assert outcomes(explanation) == expected
 
 

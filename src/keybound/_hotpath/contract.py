@@ -10,11 +10,22 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-__all__ = ["DETAIL_SHIFT", "Algorithm", "Binding", "ClaimRules", "Family", "HeaderRules", "Kind"]
+__all__ = [
+    "DETAIL_SHIFT",
+    "MARKERS",
+    "Algorithm",
+    "AudienceForm",
+    "Binding",
+    "ClaimRules",
+    "Family",
+    "HeaderRules",
+    "Kind",
+    "Marker",
+]
 
 DETAIL_SHIFT = 16
 """A verdict is a reason in the low 16 bits; above them stands the position of a claim in
-``ClaimRules.required`` or ``ClaimRules.forbidden`` for the two reasons that speak of those."""
+``ClaimRules.required``, ``forbidden`` or ``expected`` for the three reasons that speak of those."""
 
 
 REMEMBERED_CERTIFICATES = 1024
@@ -74,6 +85,61 @@ class Binding(enum.IntEnum):
     IGNORE = 3
 
 
+class AudienceForm(enum.IntEnum):
+    """How ``aud`` may be written (RFC 7519, 4.1.3), and how many may be named."""
+
+    ANY = 1
+    STRING = 2
+    """A string; an array is refused even with one member."""
+    SOLE = 3
+    """A string, or an array of one."""
+
+
+class Marker(enum.IntEnum):
+    """What only some kinds of token say, one bit each; it tells kinds apart where ``typ`` does not."""
+
+    PROOF = 1
+    EVENTS = 2
+    INTROSPECTION = 4
+    NONCE = 8
+    HASH = 16
+    REQUEST = 32
+    RESPONSE = 64
+    """``code`` or ``error`` where there is no ``sub``."""
+    ACCESS = 128
+    """``client_id``, ``scope`` or ``scp``."""
+    SUBJECT = 256
+    """``sub``"""
+    SELF = 512
+    """``sub`` is ``iss``."""
+
+
+MARKERS = {
+    "htm": Marker.PROOF,
+    "htu": Marker.PROOF,
+    "events": Marker.EVENTS,
+    "token_introspection": Marker.INTROSPECTION,
+    "nonce": Marker.NONCE,
+    "at_hash": Marker.HASH,
+    "c_hash": Marker.HASH,
+    "s_hash": Marker.HASH,
+    "response_type": Marker.REQUEST,
+    "redirect_uri": Marker.REQUEST,
+    "code_challenge": Marker.REQUEST,
+    "login_hint": Marker.REQUEST,
+    "login_hint_token": Marker.REQUEST,
+    "id_token_hint": Marker.REQUEST,
+    "binding_message": Marker.REQUEST,
+    "code": Marker.RESPONSE,
+    "error": Marker.RESPONSE,
+}
+"""Claims that are a marker by being there; the other markers follow from the registered claims.
+
+RFC 9449, 4.2; RFC 8417, 2.2; RFC 9701, 5; OpenID Connect Core, 2, 3.1.2.1 and 3.3.2.11; RFC 9101, 4;
+OpenID Connect CIBA Core, 7.1.1; JARM, 2.1.
+"""
+
+
 @dataclass(frozen=True)
 class Algorithm:
     """One JWS algorithm; consumers get the row, not the name.
@@ -111,7 +177,9 @@ class ClaimRules:
     """What the claims must say (RFC 7519, 4.1; RFC 9068, 4). Times are in seconds.
 
     ``required`` and ``forbidden`` hold the operator's own claim names; the registered ones have a
-    switch and a reason of their own. No ``issuer`` or no ``audiences`` means: not compared here.
+    switch and a reason of their own. ``expected`` are claims and the one text that each must be. No
+    ``issuer`` or no ``audiences`` means: not compared here. ``foreign`` are the markers of other kinds.
+    ``expired_accepted`` is for hints, which speak of the past.
     """
 
     issuer: str | None
@@ -128,3 +196,7 @@ class ClaimRules:
     forbidden: tuple[str, ...]
     scopes: tuple[str, ...]
     binding: Binding
+    expected: tuple[tuple[str, str], ...] = ()
+    audience_form: AudienceForm = AudienceForm.ANY
+    foreign: int = 0
+    expired_accepted: bool = False

@@ -21,8 +21,9 @@ from keybound.cli.times import TIME_CLAIMS, now_option, timestamp
 from keybound.clock import Clock
 from keybound.errors import Reason
 from keybound.jose.algorithms import ALGORITHMS
+from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS
-from keybound.policy import AccessTokenPolicy
+from keybound.policy import TokenPolicy
 from keybound.profiles import RFC9068
 from keybound.tokens.explain import claim_checks
 
@@ -31,21 +32,15 @@ __all__ = ["inspect"]
 _BANNER = "UNVERIFIED: anybody can write a token that says this. Only validation tells whether it is true."
 
 # The strictest policy there is a standard for; inspection warns about what it would reject.
-_POLICY = AccessTokenPolicy.create(
+_POLICY = TokenPolicy.create(
+    TokenKind.ACCESS_TOKEN,
     issuer="any",
     audience="any",
     profile=RFC9068,
     algorithms_=[name for name in ALGORITHMS if not name.startswith("HS")],
-    types=None,
     leeway=0,
     max_lifetime=24 * 60 * 60,
-    max_age=None,
-    required_claims=(),
-    forbidden_claims=(),
-    allow_missing_exp=False,
-    scopes=(),
     binding="required",
-    limits=DEFAULT_LIMITS,
 )
 # iss and aud are looked at by checks of their own.
 _CLAIM_RULES = replace(_POLICY.claim_rules(), required=())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError
+from keybound.testing import _base64url
 from keybound.testing.certificates import AnyCertificate, certificate_der, thumbprint_of
 from keybound.testing.forging import make_token
 from keybound.testing.signing_keys import SigningKey
@@ -152,8 +154,61 @@ class FakeIssuer:
             defaults["cnf"] = {"x5t#S256": thumbprint_of(certificate_der(certificate))}
         return self.sign(defaults | claims, typ="at+jwt", key=key, header=header)
 
+    def id_token(
+        self,
+        *,
+        client_id: str | Sequence[str] | Omit = "client-1",
+        subject: str | Omit = "user-1",
+        nonce: str | Omit = OMIT,
+        access_token: str | None = None,
+        code: str | None = None,
+        state: str | None = None,
+        lifetime: float = 300,
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """An ID token as OpenID Connect Core, 2 has it.
+
+        :param client_id: ``aud``, a string or an array
+        :param subject: ``sub``
+        :param nonce: ``nonce``
+        :param access_token: its hash becomes ``at_hash``
+        :param code: its hash becomes ``c_hash``
+        :param state: its hash becomes ``s_hash``
+        :param lifetime: seconds from ``iat`` to ``exp``; negative for a token that has expired
+        :param key: signs instead of the current key
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        :param claims: claims to add, replace or, with :data:`OMIT`, leave out
+        """
+        issued_at = int(self.clock())
+        defaults: dict[str, object] = {
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": client_id,
+            "iat": issued_at,
+            "exp": issued_at + lifetime,
+            "nonce": nonce,
+        }
+        signing = key or self._key
+        hashed = {"at_hash": access_token, "c_hash": code, "s_hash": state}
+        defaults |= {
+            name: half_hash(value, signing.alg) for name, value in hashed.items() if value is not None
+        }
+        return self.sign(defaults | claims, typ="JWT", key=key, header=header)
+
     def __repr__(self) -> str:
         return f"FakeIssuer({self.issuer!r})"
+
+
+def half_hash(value: str, alg: str) -> str:
+    """The left half of the hash of a value, in base64url (OpenID Connect Core, 3.1.3.6).
+
+    :param alg: signature algorithm of the ID token, which decides about the hash
+    """
+    bits = alg[2:5] if alg[2:5].isdigit() else "512"
+    hashed = hashlib.new(f"sha{bits}", value.encode()).digest()
+    return _base64url.encode(hashed[: len(hashed) // 2])
 
 
 def _without_omitted(members: Mapping[str, object]) -> dict[str, object]:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from keybound._hotpath import batch, signature
-from keybound._hotpath import cache as token_cache
+from keybound._hotpath import batch
 from keybound._hotpath import token as road
-from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
 from keybound._hotpath.scope import scope_tokens
-from keybound.binding import proof_of
 from keybound.clock import Clock, system_clock
-from keybound.errors import PolicyError, Reason, TokenRejected, rejection
+from keybound.errors import PolicyError, TokenRejected
 from keybound.frozen import FrozenDict
-from keybound.jose.jwk_set import JWKSet
-from keybound.keys import KeySource, as_key_source
+from keybound.keys import KeySource
+from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, MAX_THREADS, CacheSettings, Limits
-from keybound.policy import AccessTokenPolicy, BindingMode, Profile
+from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
+from keybound.tokens._validator import Described, Token
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
@@ -29,30 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AccessToken", "AccessTokenValidator"]
 
-_REASON_MASK = (1 << DETAIL_SHIFT) - 1
 
-
-class AccessToken(road.VerifiedToken):
+class AccessToken(Token):
     """An access token that passed every check of its validator. Immutable; never prints the token."""
 
     __slots__ = ()
-
-    @property
-    def issuer(self) -> str:
-        """``iss``"""
-        return str(self.claim("iss"))
-
-    @property
-    def subject(self) -> str | None:
-        """``sub``, or ``None`` if the token has none and the policy did not ask for it."""
-        value: str | None = self.claim("sub")
-        return value
-
-    @property
-    def audience(self) -> tuple[str, ...]:
-        """``aud``, always as a tuple."""
-        value = self.claim("aud")
-        return (value,) if isinstance(value, str) else tuple(value)
 
     @property
     def client_id(self) -> str | None:
@@ -71,17 +49,11 @@ class AccessToken(road.VerifiedToken):
         value: FrozenDict | None = self.claim("cnf")
         return value
 
-    @property
-    def expires_at(self) -> float | None:
-        """``exp``, seconds since 1970-01-01T00:00:00Z."""
-        value: float | None = self.claim("exp")
-        return value
-
     def __repr__(self) -> str:
         return f"<keybound.AccessToken {'bearer' if self.confirmation is None else 'bound'}>"
 
 
-class AccessTokenValidator(road.Validator[AccessToken]):
+class AccessTokenValidator(Described, road.Validator[AccessToken]):
     """Validates JWT access tokens for one resource server. Make it once; use it from any thread.
 
     :param issuer: the issuer identifier, compared code point by code point (RFC 9068, 4)
@@ -95,6 +67,7 @@ class AccessTokenValidator(road.Validator[AccessToken]):
     :param max_age: greatest time since ``iat``, in seconds
     :param required_claims: names that must be present, besides those of the profile
     :param forbidden_claims: names that must not be present
+    :param expected_claims: claims and the one text that each must be
     :param allow_missing_exp: accept tokens that never expire
     :param scopes: scope tokens that must all be there; else 403 ``insufficient_scope``
     :param binding: ``"if-present"`` checks ``cnf`` where there is one, ``"required"`` demands one,
@@ -119,6 +92,7 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         max_age: float | None = None,
         required_claims: Iterable[str] = (),
         forbidden_claims: Iterable[str] = (),
+        expected_claims: Mapping[str, str] | None = None,
         allow_missing_exp: bool = False,
         scopes: str | Iterable[str] = (),
         binding: BindingMode | None = None,
@@ -126,9 +100,10 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         clock: Clock = system_clock,
         cache: CacheSettings | None = DEFAULT_CACHE,
     ) -> None:
-        self._checked_policy = AccessTokenPolicy.create(
-            issuer=issuer,
-            audience=audience,
+        policy = TokenPolicy.create(
+            TokenKind.ACCESS_TOKEN,
+            issuer=text("issuer", issuer),
+            audience=text_list("audience", audience, some=True),
             profile=profile,
             algorithms_=algorithms,
             types=types,
@@ -137,45 +112,16 @@ class AccessTokenValidator(road.Validator[AccessToken]):
             max_age=max_age,
             required_claims=required_claims,
             forbidden_claims=forbidden_claims,
+            expected_claims=expected_claims,
             allow_missing_exp=allow_missing_exp,
             scopes=scopes,
             binding=binding,
             limits=limits,
         )
-        if not callable(clock):
-            raise PolicyError("clock must be callable and return seconds")
-        self._key_source = as_key_source(keys)
-        self._given_clock = clock
-        if cache is not None and not isinstance(cache, CacheSettings):
-            raise PolicyError("cache must be a keybound.CacheSettings or None")
-        self._tokens = None if cache is None else token_cache.TokenCache(cache)
-        header_rules, claim_rules = self.policy.header_rules(), self.policy.claim_rules()
-        self._rejection_of = partial(_rejection, claim_rules)
-        super().__init__(
-            road.CompiledPolicy(header_rules, claim_rules, AccessToken),
-            source=self._key_source,
-            static_keys=self._key_source._index if isinstance(self._key_source, JWKSet) else None,
-            clock=clock,
-            to_proof=proof_of,
-            reject=self._rejection_of,
-            cache=self._tokens,
-        )
-
-    # Read-only: what is compiled into the road would not change along.
-    @property
-    def policy(self) -> AccessTokenPolicy:
-        """What the validator demands."""
-        return self._checked_policy
-
-    @property
-    def keys(self) -> KeySource:
-        """Where the keys come from."""
-        return self._key_source
-
-    @property
-    def clock(self) -> Clock:
-        """Returns seconds since 1970-01-01T00:00:00Z."""
-        return self._given_clock
+        self._describe(policy, keys, clock, cache)
+        compiled, situation = self._road(AccessToken)
+        self._rejection_of = situation["reject"]
+        super().__init__(compiled, **situation)
 
     async def avalidate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
         """:meth:`validate` for use in an event loop; with keys at hand it never waits."""
@@ -226,34 +172,6 @@ class AccessTokenValidator(road.Validator[AccessToken]):
         from keybound.tokens.explain import explain
 
         return explain(self.policy, *self._situation(), raw, certificate)
-
-    def stats(self) -> dict[str, dict[str, int]]:
-        """Counters for operators.
-
-        :returns: ``cache``: since this validator was made, empty if it has no cache; ``tables``: of
-            the tables of hot keys, which the whole process shares
-        """
-        return {
-            "cache": self._tokens.counters() if self._tokens is not None else {},
-            "tables": signature.table_counters(),
-        }
-
-    def clear_cache(self) -> None:
-        """Forget every verified token; the next presentation of each is verified anew."""
-        if self._tokens is not None:
-            self._tokens.clear()
-
-
-def _rejection(rules: ClaimRules, verdict: int) -> TokenRejected:
-    reason, position = Reason(verdict & _REASON_MASK), verdict >> DETAIL_SHIFT
-    claim = scope = None
-    if reason is Reason.CLAIM_MISSING:
-        claim = rules.required[position]
-    elif reason is Reason.CLAIM_FORBIDDEN:
-        claim = rules.forbidden[position]
-    elif reason is Reason.SCOPE_INSUFFICIENT:
-        scope = " ".join(rules.scopes)
-    return rejection(reason, claim=claim, scope=scope)
 
 
 def _usable_cores() -> int:

@@ -15,7 +15,7 @@ from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
 from keybound._hotpath.header import Header, parse_header
 from keybound.binding import proof_of
 from keybound.errors import Reason
-from keybound.policy import AccessTokenPolicy
+from keybound.policy import TokenPolicy
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
@@ -57,7 +57,7 @@ class Explanation:
 
 
 def explain(
-    policy: AccessTokenPolicy, keys: token.KeyIndex, now: float, raw: object, certificate: Certificate | None
+    policy: TokenPolicy, keys: token.KeyIndex, now: float, raw: object, certificate: Certificate | None
 ) -> Explanation:
     """Every check of ``policy`` on a token, one by one; see :class:`Explanation`."""
     proof = proof_of(certificate)
@@ -134,9 +134,11 @@ def claim_checks(
             checks.append(Check(name, "passed"))
         else:
             reason, position = Reason(verdict & (1 << DETAIL_SHIFT) - 1), verdict >> DETAIL_SHIFT
-            names = {Reason.CLAIM_MISSING: rules.required, Reason.CLAIM_FORBIDDEN: rules.forbidden}.get(
-                reason, ()
-            )
+            names = {
+                Reason.CLAIM_MISSING: rules.required,
+                Reason.CLAIM_FORBIDDEN: rules.forbidden,
+                Reason.CLAIM_MISMATCH: tuple(name for name, _ in rules.expected),
+            }.get(reason, ())
             checks.append(Check(name, "failed", reason, names[position] if names else ""))
     return checks
 

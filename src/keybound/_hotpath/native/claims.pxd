@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t
 
 
 cdef struct kb_text:
@@ -36,11 +36,23 @@ cdef struct kb_claim_rules:
     Py_ssize_t forbidden_count
     kb_text *scopes
     Py_ssize_t scope_count
+    # The claim at a position must be the text at the same position.
+    kb_text *expected_names
+    kb_text *expected
+    Py_ssize_t expected_count
+    # Names of foreign markers, and a bit for each of their lengths.
+    kb_text *marker_names
+    Py_ssize_t marker_count
+    uint32_t marker_lengths
+    int *marker_bits
+    int foreign
+    int audience_form
     bint exp_required
     bint iat_required
     bint sub_required
     bint client_id_required
     bint jti_required
+    bint expired_accepted
     bint has_max_lifetime
     bint has_max_age
     double leeway
@@ -56,6 +68,7 @@ cdef class CompiledClaims:
     cdef kb_claim_rules rules
 
     cdef kb_text *_texts(self, values) except? NULL
+    cdef int _mark(self, kb_claim_rules *own, list foreign) except -1
 
 
 cdef int check_raw(

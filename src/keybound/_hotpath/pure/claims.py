@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
+from keybound._hotpath.contract import DETAIL_SHIFT, AudienceForm, Binding, ClaimRules
+from keybound._hotpath.markers import markers
 from keybound._hotpath.pure import base64url, digest, strict_json
 from keybound._hotpath.scope import scope_tokens
 from keybound.errors import Reason
@@ -86,6 +87,12 @@ def thumbprint_verdict(expected: str, proof: bytes | None) -> int:
     return OK if hmac.compare_digest(presented, wanted) else Reason.CERTIFICATE_MISMATCH
 
 
+def _kind(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    if not rules.foreign:
+        return None
+    return Reason.KIND_MISMATCH if rules.foreign & markers(claims) else OK
+
+
 def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
     if "iss" not in claims:
         return None if rules.issuer is None else Reason.ISS_MISSING
@@ -100,9 +107,13 @@ def _audience(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None
     if "aud" not in claims:
         return Reason.AUD_MISSING if rules.audiences else None
     value = claims["aud"]
+    if rules.audience_form == AudienceForm.STRING and type(value) is list:
+        return Reason.AUD_ARRAY
     members = [value] if type(value) is str else value
     if type(members) is not list or not members or not all(type(member) is str for member in members):
         return Reason.AUD_INVALID
+    if rules.audience_form == AudienceForm.SOLE and len(members) > 1:
+        return Reason.AUD_NOT_SOLE
     # RFC 7519, 2 (StringOrURI): compared as case-sensitive strings, without any transformation.
     if rules.audiences and not any(member in rules.audiences for member in members):
         return Reason.AUD_MISMATCH
@@ -123,6 +134,8 @@ def _expiration(rules: ClaimRules, claims: Claims, now: float, proof: bytes | No
     exp = _numeric_date(claims, "exp")
     if exp is None:
         return Reason.EXP_INVALID
+    if rules.expired_accepted:
+        return None
     # Every comparison with the clock is true for a good token, so a clock that says NaN accepts none.
     return OK if now < exp + rules.leeway else Reason.TOKEN_EXPIRED
 
@@ -195,6 +208,13 @@ def _required(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None
     return OK if rules.required else None
 
 
+def _expected(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+    for position, (name, text) in enumerate(rules.expected):
+        if type(claims.get(name)) is not str or claims[name] != text:
+            return Reason.CLAIM_MISMATCH | position << DETAIL_SHIFT
+    return OK if rules.expected else None
+
+
 def _forbidden(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
     for position, name in enumerate(rules.forbidden):
         if name in claims:
@@ -239,6 +259,8 @@ def recheck(rules: CompiledClaims, claims: Claims, now: float, proof: bytes | No
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (
+    # First: what another kind of token lacks or says otherwise tells nobody anything.
+    ("kind", _kind),
     ("issuer", _issuer),
     ("audience", _audience),
     ("expiration time", _expiration),
@@ -252,6 +274,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("scope syntax", _scope),
     ("required claims", _required),
     ("forbidden claims", _forbidden),
+    ("expected claims", _expected),
     # Last but one: a token that fails above would be bad for its rightful holder as well.
     ("confirmation", _confirmation),
     # Last: 403 tells the caller that the token itself is good (RFC 6750, 3.1).

@@ -1,0 +1,213 @@
+"""What the validators of all kinds have in common: a checked policy, keys, a clock, and the road."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from keybound._hotpath import cache as token_cache
+from keybound._hotpath import signature
+from keybound._hotpath import token as road
+from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
+from keybound.binding import proof_of
+from keybound.clock import Clock
+from keybound.errors import PolicyError, Reason, TokenRejected, rejection
+from keybound.jose.jwk import JWK
+from keybound.jose.jwk_set import JWKSet
+from keybound.keys import KeySource, as_key_source
+from keybound.limits import MAX_NUMERIC_DATE, CacheSettings
+from keybound.policy import TokenPolicy
+
+__all__ = ["Described", "Token", "TokenValidator", "numeric_date", "rejection_of"]
+
+_REASON_MASK = (1 << DETAIL_SHIFT) - 1
+
+Result = TypeVar("Result", bound=road.VerifiedToken)
+
+
+class Described:
+    """A validator that tells what it was made of. Read-only: the road would not change along."""
+
+    _checked_policy: TokenPolicy
+    _key_source: KeySource
+    _given_clock: Clock
+    _tokens: token_cache.TokenCache | None
+
+    def _describe(
+        self, policy: TokenPolicy, keys: KeySource | JWK, clock: Clock, cache: CacheSettings | None
+    ) -> None:
+        """Check what every validator is given besides its policy.
+
+        :raises PolicyError: it cannot be used
+        """
+        if not callable(clock):
+            raise PolicyError("clock must be callable and return seconds")
+        if cache is not None and not isinstance(cache, CacheSettings):
+            raise PolicyError("cache must be a keybound.CacheSettings or None")
+        self._checked_policy = policy
+        self._key_source = as_key_source(keys)
+        self._given_clock = clock
+        self._tokens = None if cache is None else token_cache.TokenCache(cache)
+
+    def _road(
+        self,
+        result_type: type[road.VerifiedToken],
+        adjust: Callable[[ClaimRules], ClaimRules] = lambda rules: rules,
+    ) -> tuple[road.CompiledPolicy, dict[str, Any]]:
+        """Arguments for the :class:`road.Validator` of this policy, these keys and this clock.
+
+        :param adjust: changes the claim rules for a road that the policy does not describe
+        """
+        policy, keys = self._checked_policy, self._key_source
+        header_rules, claim_rules = policy.header_rules(), adjust(policy.claim_rules())
+        return road.CompiledPolicy(header_rules, claim_rules, result_type), {
+            "source": keys,
+            "static_keys": keys._index if isinstance(keys, JWKSet) else None,
+            "clock": self._given_clock,
+            "to_proof": proof_of,
+            "reject": rejection_of(claim_rules),
+            "cache": self._tokens,
+        }
+
+    @property
+    def policy(self) -> TokenPolicy:
+        """What the validator demands."""
+        return self._checked_policy
+
+    @property
+    def keys(self) -> KeySource:
+        """Where the keys come from."""
+        return self._key_source
+
+    @property
+    def clock(self) -> Clock:
+        """Returns seconds since 1970-01-01T00:00:00Z."""
+        return self._given_clock
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """Counters for operators.
+
+        :returns: ``cache``: since this validator was made, empty if it has no cache; ``tables``: of
+            the tables of hot keys, which the whole process shares
+        """
+        return {
+            "cache": self._tokens.counters() if self._tokens is not None else {},
+            "tables": signature.table_counters(),
+        }
+
+    def clear_cache(self) -> None:
+        """Forget every verified token; the next presentation of each is verified anew."""
+        if self._tokens is not None:
+            self._tokens.clear()
+
+
+class Token(road.VerifiedToken):
+    """What tokens of every kind may say (RFC 7519, 4.1). Immutable; never prints the token."""
+
+    __slots__ = ()
+
+    @property
+    def issuer(self) -> str:
+        """``iss``"""
+        return str(self.claim("iss"))
+
+    @property
+    def subject(self) -> str | None:
+        """``sub``, or ``None`` if the token has none and the policy did not ask for it."""
+        value: str | None = self.claim("sub")
+        return value
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """``aud``, always as a tuple."""
+        value = self.claim("aud", ())
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    @property
+    def expires_at(self) -> float | None:
+        """``exp``, seconds since 1970-01-01T00:00:00Z."""
+        value: float | None = self.claim("exp")
+        return value
+
+    @property
+    def issued_at(self) -> float | None:
+        """``iat``, seconds since 1970-01-01T00:00:00Z."""
+        value: float | None = self.claim("iat")
+        return value
+
+    @property
+    def identifier(self) -> str | None:
+        """``jti``, or ``None``."""
+        value: str | None = self.claim("jti")
+        return value
+
+    def __repr__(self) -> str:
+        return f"<keybound.{type(self).__name__}>"
+
+
+class TokenValidator(Described, Generic[Result]):
+    """A road with a few checks of one kind behind it; each kind adds its ``validate``."""
+
+    def __init__(
+        self,
+        policy: TokenPolicy,
+        result_type: type[Result],
+        *,
+        keys: KeySource | JWK,
+        clock: Clock,
+        cache: CacheSettings | None = None,
+    ) -> None:
+        self._describe(policy, keys, clock, cache)
+        compiled, situation = self._road(result_type)
+        self._validator: road.Validator[Result] = road.Validator(compiled, **situation)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a validator cannot be pickled")
+
+    def _open(self, raw: str | bytes) -> Result:
+        """A token of this kind by header, signature and registered claims.
+
+        :raises TokenRejected: it is not
+        :raises Unavailable: the key source cannot answer now
+        """
+        return self._validator.validate(raw)
+
+    def _now(self) -> float:
+        """Seconds since 1970-01-01T00:00:00Z.
+
+        :raises Unavailable: the clock answers with something else
+        """
+        return self._validator._situation()[1]
+
+
+def numeric_date(token: road.VerifiedToken, name: str) -> float | None:
+    """A NumericDate (RFC 7519, 2) other than the registered ones, or ``None`` where there is none.
+
+    :raises ClaimRejected: it is malformed
+    """
+    value = token.claim(name)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= MAX_NUMERIC_DATE:
+        raise rejection(Reason.CLAIM_INVALID, claim=name)
+    return float(value)
+
+
+def rejection_of(rules: ClaimRules) -> Callable[[int], TokenRejected]:
+    """What makes the exception that belongs to a verdict on claims under ``rules``."""
+    return partial(_rejection, rules)
+
+
+def _rejection(rules: ClaimRules, verdict: int) -> TokenRejected:
+    reason, position = Reason(verdict & _REASON_MASK), verdict >> DETAIL_SHIFT
+    claim = scope = None
+    if reason is Reason.CLAIM_MISSING:
+        claim = rules.required[position]
+    elif reason is Reason.CLAIM_FORBIDDEN:
+        claim = rules.forbidden[position]
+    elif reason is Reason.CLAIM_MISMATCH:
+        claim = rules.expected[position][0]
+    elif reason is Reason.SCOPE_INSUFFICIENT:
+        scope = " ".join(rules.scopes)
+    return rejection(reason, claim=claim, scope=scope)
