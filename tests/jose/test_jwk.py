@@ -239,7 +239,9 @@ class TestMalformed:
         with pytest.raises(InvalidKey):
             JWK.from_der(der)
 
-    @pytest.mark.parametrize("secret", [None, 5, [], bytearray(64), memoryview(b"x" * 64)], ids=lambda value: type(value).__name__)
+    @pytest.mark.parametrize(
+        "secret", [None, 5, [], bytearray(64), memoryview(b"x" * 64)], ids=lambda value: type(value).__name__
+    )
     def test_no_secret(self, secret):
         with pytest.raises(InvalidKey):
             JWK.from_secret(secret, alg="HS256")

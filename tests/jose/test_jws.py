@@ -165,7 +165,11 @@ class TestSegments:
     def test_missing(self, raw):
         assert verdict(raw) is Reason.TOKEN_MISSING
 
-    @pytest.mark.parametrize("raw", [5, [], {}, True, bytearray(b"a.b.c"), memoryview(b"a.b.c")], ids=lambda value: type(value).__name__)
+    @pytest.mark.parametrize(
+        "raw",
+        [5, [], {}, True, bytearray(b"a.b.c"), memoryview(b"a.b.c")],
+        ids=lambda value: type(value).__name__,
+    )
     def test_neither_text_nor_octets(self, raw):
         assert verdict(raw) is Reason.TOKEN_NOT_TEXT
 
