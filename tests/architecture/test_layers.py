@@ -19,7 +19,7 @@ MODULES = {
 }
 
 LAYERS = (
-    ("errors", "limits", "clock", "frozen"),
+    ("errors", "limits", "clock", "frozen", "toml"),
     ("_hotpath",),
     ("jose",),
     ("binding", "keys", "stores", "proxies"),
@@ -37,6 +37,9 @@ ONLY_IN = {
     "click": {"cli"},
     "rich": {"cli"},
     "rich_click": {"cli"},
+    # Python 3.10 has no tomllib, and takes tomli in its place.
+    "tomli": {"toml"},
+    "tomllib": {"toml"},
 }
 """Third-party modules and the parts of the package that may know them."""
 
