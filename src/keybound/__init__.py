@@ -1,5 +1,8 @@
 """Keybound validates key-bound OAuth tokens at gateway speed."""
 
+import importlib
+import typing
+
 from keybound import profiles
 from keybound._about import __version__, about
 from keybound._hotpath import BACKEND
@@ -29,11 +32,16 @@ from keybound.limits import CacheSettings, Limits
 from keybound.tokens.access_token import AccessToken, AccessTokenValidator
 from keybound.tokens.id_token import IDToken, IDTokenValidator
 
+if typing.TYPE_CHECKING:
+    from keybound import audience
+    from keybound.audience import AudiencePolicy
+
 __all__ = [
     "BACKEND",
     "JWK",
     "AccessToken",
     "AccessTokenValidator",
+    "AudiencePolicy",
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
@@ -57,9 +65,22 @@ __all__ = [
     "Unavailable",
     "__version__",
     "about",
+    "audience",
     "classify",
     "configure_tables",
     "jws",
     "profiles",
     "thumbprint",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what authorization servers alone need when it is first asked for (PEP 562)."""
+    if name not in ("audience", "AudiencePolicy"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module("keybound.audience")
+    return globals().setdefault(name, module if name == "audience" else getattr(module, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,6 +16,8 @@ from keybound import limits, profiles
 from keybound._hotpath import contract, signature
 from keybound._hotpath.contract import Family, Kind
 from keybound._hotpath.pure import signature as pure_signature
+from keybound.audience import POLICIES, AudiencePolicy
+from keybound.audience import table as table_of_policies
 from keybound.binding import certificate
 from keybound.clock import system_clock
 from keybound.errors import rejection
@@ -172,6 +174,26 @@ def test_profile_table_is_that_of_the_code():
     ]
     assert shown == expected
     assert all(getattr(profiles, name) is profiles.PROFILES[name.lower()] for name, *_ in shown)
+
+
+def test_audience_tables_are_those_of_the_code():
+    policies, values = list(POLICIES.values()), table_of_policies.columns()
+    assert table("README.md", "Audience policy", "Source") == [
+        (policy.name, policy.source) for policy in policies
+    ]
+    titles = ("Received at", *map(table_of_policies.short, values), "array")
+    usual = AudiencePolicy(name="any-other", source="RFC 9101, 4")
+    exceptional = [policy for policy in policies if policy.request_object != usual.request_object]
+    for first, kind, listed in (
+        ("Policy", "client_assertion", policies),
+        ("Request objects of", "request_object", [usual, *exceptional]),
+    ):
+        assert table("README.md", first, *titles) == [
+            (policy.name.replace("any-other", "any other"), row.place, *row.cells.values(), row.array)
+            for policy in listed
+            for row in table_of_policies.rows(policy, values)
+            if row.kind == kind
+        ]
 
 
 def test_limits_table_is_that_of_the_code():

@@ -24,7 +24,7 @@ LAYERS = (
     ("jose",),
     ("binding", "keys", "stores", "proxies"),
     ("kinds",),
-    ("profiles", "policy"),
+    ("profiles", "policy", "audience"),
     ("tokens", "clients"),
     ("_about", "_tables", ""),
     ("cli", "server", "integrations", "compat", "testing", "__main__"),

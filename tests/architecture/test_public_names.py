@@ -16,6 +16,7 @@ NAMES = [
     "JWK",
     "AccessToken",
     "AccessTokenValidator",
+    "AudiencePolicy",
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
@@ -39,6 +40,7 @@ NAMES = [
     "Unavailable",
     "__version__",
     "about",
+    "audience",
     "classify",
     "configure_tables",
     "jws",
@@ -56,10 +58,14 @@ MEMBERS = {
     "IDTokenValidator": "clear_cache stats validate validate_hint clock keys policy",
     "AccessTokenValidator": "avalidate clear_cache explain stats validate validate_many clock keys policy",
     "PresentedCertificate": "from_certificate from_der from_pem from_sha256 thumbprint",
+    "AudiencePolicy": "aliases bind bind_metadata client_assertion from_json from_mapping from_toml note "
+    "obliges request_object rule to_mapping",
     "CacheSettings": "entries lifetime memory_bytes monotonic",
     "Limits": "header_bytes json_depth token_bytes",
     "TokenRejected": "challenge error status",
     "Unavailable": "status",
+    "audience": "AudienceJudge AudiencePolicy AudienceRule AudienceVerdict BoundAudiencePolicy FORMS Form "
+    "KINDS Kind Outcome POLICIES Party",
     "jws": "VerifiedJWS verify verify_json",
     "profiles": "OAUTH PROFILES RFC9068",
 }
@@ -79,9 +85,10 @@ def order(name: str) -> tuple[int, str]:
 
 def test_the_names_of_the_package():
     assert keybound.__all__ == NAMES
-    assert {name for name in vars(keybound) if not name.startswith("_")} >= {
-        name for name in NAMES if name[0] != "_"
-    }
+    assert [name for name in NAMES if not hasattr(keybound, name)] == []
+    assert set(dir(keybound)) >= set(NAMES)
+    with pytest.raises(AttributeError, match="Validator"):
+        _ = keybound.Validator
 
 
 def test_nothing_else_is_in_reach_by_accident():
