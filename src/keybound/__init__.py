@@ -12,6 +12,7 @@ from keybound.errors import (
     BindingRejected,
     ClaimRejected,
     ContextRejected,
+    DecryptionRejected,
     HeaderRejected,
     InsufficientScope,
     InvalidKey,
@@ -35,6 +36,11 @@ from keybound.tokens.id_token import IDToken, IDTokenValidator
 if typing.TYPE_CHECKING:
     from keybound import audience
     from keybound.audience import AudiencePolicy
+    from keybound.jose import jwe
+    from keybound.jose.decryption import Decryption
+    from keybound.jose.decryption_key import DecryptionKey
+    from keybound.jose.decryption_keys import DecryptionKeys
+    from keybound.jose.jwe_algorithms import DeprecatedAlgorithmWarning
 
 __all__ = [
     "BACKEND",
@@ -46,6 +52,11 @@ __all__ = [
     "CacheSettings",
     "ClaimRejected",
     "ContextRejected",
+    "Decryption",
+    "DecryptionKey",
+    "DecryptionKeys",
+    "DecryptionRejected",
+    "DeprecatedAlgorithmWarning",
     "HeaderRejected",
     "IDToken",
     "IDTokenValidator",
@@ -68,6 +79,7 @@ __all__ = [
     "audience",
     "classify",
     "configure_tables",
+    "jwe",
     "jws",
     "profiles",
     "thumbprint",
@@ -75,11 +87,20 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what authorization servers alone need when it is first asked for (PEP 562)."""
-    if name not in ("audience", "AudiencePolicy"):
+    """Import what few need when it is first asked for (PEP 562)."""
+    places = {
+        "AudiencePolicy": "audience",
+        "Decryption": "jose.decryption",
+        "DecryptionKey": "jose.decryption_key",
+        "DecryptionKeys": "jose.decryption_keys",
+        "DeprecatedAlgorithmWarning": "jose.jwe_algorithms",
+        "audience": "audience",
+        "jwe": "jose.jwe",
+    }
+    if name not in places:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module("keybound.audience")
-    return globals().setdefault(name, module if name == "audience" else getattr(module, name))
+    module = importlib.import_module(f"keybound.{places[name]}")
+    return globals().setdefault(name, getattr(module, name, module))
 
 
 def __dir__() -> list[str]:

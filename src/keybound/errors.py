@@ -4,13 +4,14 @@
 
     KeyboundError
     ├── TokenRejected              this token is bad; never retry            .reason .status .challenge()
-    │   ├── MalformedToken         1xx  not a well-formed compact JWS
+    │   ├── MalformedToken         1xx  not a well-formed compact JWS or JWE
     │   ├── HeaderRejected         2xx  alg, typ, crit, b64
     │   ├── KeyRejected            3xx  no key, or none that fits
     │   ├── SignatureRejected      4xx  the signature is not one of ours
     │   ├── ClaimRejected          5xx  iss, aud, exp, ...                   .claim
     │   ├── BindingRejected        6xx  cnf and the presented certificate
     │   ├── InsufficientScope      7xx  a good token that may not do this (HTTP 403)
+    │   ├── DecryptionRejected     8xx  an encrypted token that does not open
     │   └── ContextRejected        9xx  a good token of another exchange     .claim
     ├── Unavailable                I cannot tell right now (HTTP 503)        .retry_after
     └── PolicyError                the operator asked for something unsafe or impossible
@@ -29,6 +30,7 @@ __all__ = [
     "BindingRejected",
     "ClaimRejected",
     "ContextRejected",
+    "DecryptionRejected",
     "HeaderRejected",
     "InsufficientScope",
     "InvalidKey",
@@ -77,9 +79,18 @@ class Reason(enum.IntEnum):
     SERIALIZATION_INVALID = 113, "The JSON serialization of the signature is not well-formed"
     PAYLOAD_MISSING = 114, "The payload is detached and was not supplied"
     PAYLOAD_NOT_DETACHED = 115, "A payload was supplied for a token that carries its own"
+    JWE_MALFORMED = 120, "The token does not have the segments of an encrypted token"
+    TOKEN_NOT_ENCRYPTED = 121, "The token is not encrypted where an encrypted token is expected"
+    JWE_SERIALIZATION_INVALID = 122, "The JSON serialization of the encryption is not well-formed"
+    ENCRYPTED_KEY_INVALID = 123, "The encrypted key does not have the size that its algorithm gives it"
+    IV_INVALID = 124, "The initialization vector does not have the size that its algorithm gives it"
+    TAG_INVALID = 125, "The authentication tag does not have the size that its algorithm gives it"
+    CONTENT_NOT_SIGNED = 126, "The decrypted content is not a signed token"
+    CONTENT_TOO_LARGE = 127, "The decompressed content is larger than the configured ceiling"
+    COMPRESSION_INVALID = 128, "The decrypted content cannot be decompressed"
 
     ALG_MISSING = 200, "The token header names no algorithm"
-    ALG_NOT_ALLOWED = 201, "The signature algorithm is not allowed"
+    ALG_NOT_ALLOWED = 201, "The algorithm of the token is not allowed"
     TYP_MISSING = 202, "The token header has no type"
     TYP_NOT_ALLOWED = 203, "The token is of another type"
     CRIT_INVALID = 204, "The critical header parameter is malformed"
@@ -87,6 +98,12 @@ class Reason(enum.IntEnum):
     B64_NOT_ALLOWED = 206, "The token uses an unencoded payload where that is not allowed"
     HEADER_MEMBER_INVALID = 207, "A header parameter has the wrong type"
     HEADER_MEMBER_REPEATED = 208, "A header parameter is both protected and unprotected"
+    ENC_MISSING = 220, "The token header names no content encryption that is protected"
+    ENC_NOT_ALLOWED = 221, "The content encryption of the token is not allowed"
+    ZIP_NOT_ALLOWED = 222, "The token is compressed in a way that is not allowed"
+    EPK_INVALID = 223, "The ephemeral public key is malformed or on a curve that is not supported"
+    CTY_MISSING = 224, "The header of the encrypted token does not say that it holds a token"
+    CTY_NOT_ALLOWED = 225, "The header of the encrypted token says that it holds something else"
 
     KEY_UNKNOWN = 300, "The token names a key that is not known"
     KEY_UNSUITABLE = 301, "No known key fits the algorithm of the token"
@@ -139,6 +156,8 @@ class Reason(enum.IntEnum):
     SCOPE_INSUFFICIENT = 700, "The token does not carry the required scope"
     AUTHENTICATION_INSUFFICIENT = 701, "The user was not authenticated in a way that suffices"
     AUTHENTICATION_TOO_OLD = 702, "The user was authenticated too long ago"
+
+    DECRYPTION_FAILED = 800, "The token cannot be decrypted"
 
     NONCE_MISMATCH = 900, "The nonce is not the one that was sent"
     AZP_MISMATCH = 901, "The token was issued to another party"
@@ -215,7 +234,7 @@ class TokenRejected(KeyboundError):
 
 
 class MalformedToken(TokenRejected):
-    """Not a well-formed compact JWS with a JSON object inside (RFC 7515, 5.2; RFC 7519, 7.2)."""
+    """Not a well-formed JWS or JWE with what belongs inside (RFC 7515, 5.2; RFC 7516, 5.2; RFC 7519, 7.2)."""
 
 
 class HeaderRejected(TokenRejected):
@@ -251,6 +270,10 @@ class InsufficientScope(TokenRejected):
             self.status, self.error = 401, "insufficient_user_authentication"
 
 
+class DecryptionRejected(TokenRejected):
+    """The token does not open with any key it may be for; which step failed is not told (RFC 7516, 11.5)."""
+
+
 class ContextRejected(TokenRejected):
     """A good token that does not belong to this exchange: another nonce, another code, a second use."""
 
@@ -284,6 +307,7 @@ _FAMILIES: dict[int, type[TokenRejected]] = {
     5: ClaimRejected,
     6: BindingRejected,
     7: InsufficientScope,
+    8: DecryptionRejected,
     9: ContextRejected,
 }
 

@@ -14,6 +14,7 @@ __all__ = [
     "MAX_JSON_DEPTH",
     "MAX_LEEWAY",
     "MAX_NUMERIC_DATE",
+    "MAX_RECIPIENTS",
     "MAX_REMEMBERED_HEADERS",
     "MAX_REPLAY_ENTRIES",
     "MAX_SIGNATURES",
@@ -43,6 +44,9 @@ MAX_REPLAY_ENTRIES = 2**30
 MAX_SIGNATURES = 8
 """Signatures looked at in one general JSON serialization (RFC 7515, 7.2.1)."""
 
+MAX_RECIPIENTS = 8
+"""Recipients looked at in one general JSON serialization (RFC 7516, 7.2.1)."""
+
 MAX_JSON_DEPTH = 256
 """The deepest nesting that any :class:`Limits` may allow."""
 
@@ -54,18 +58,21 @@ class Limits:
     :param token_bytes: whole token, or a detached payload, in bytes
     :param header_bytes: encoded protected header, in bytes
     :param json_depth: containers open at once in header or payload
+    :param decompressed_bytes: what a compressed token may become (RFC 7516, 4.1.3), in bytes
     :raises PolicyError: a ceiling is not a positive whole number, or ``json_depth`` is above 256
     """
 
     token_bytes: int = 16 * 1024
     header_bytes: int = 4 * 1024
     json_depth: int = 32
+    decompressed_bytes: int = 250_000
 
     def __post_init__(self) -> None:
         for name, ceiling in (
             ("token_bytes", 2**30),
             ("header_bytes", 2**30),
             ("json_depth", MAX_JSON_DEPTH),
+            ("decompressed_bytes", 2**30),
         ):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= ceiling:

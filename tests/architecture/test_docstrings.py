@@ -71,9 +71,12 @@ def test_there_are_examples():
     examples = [
         test.name for name in PUBLIC for test in finder.find(importlib.import_module(name)) if test.examples
     ]
-    assert {"keybound.testing", "keybound.jose.jws.verify", "keybound.binding.certificate.thumbprint"} <= set(
-        examples
-    )
+    assert {
+        "keybound.testing",
+        "keybound.jose.jwe.decrypt",
+        "keybound.jose.jws.verify",
+        "keybound.binding.certificate.thumbprint",
+    } <= set(examples)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,12 @@ def test_there_are_examples():
         *(keybound.JWKSet.from_json, keybound.jws.verify, keybound.jws.verify_json, keybound.thumbprint),
         *(keybound.PresentedCertificate.from_sha256, keybound.TokenRejected.challenge, keybound.Limits),
         keybound.AccessTokenValidator.validate,
+        *(
+            keybound.Decryption,
+            keybound.DecryptionKey.from_json,
+            keybound.jwe.decrypt,
+            keybound.jwe.decrypt_json,
+        ),
     ],
     ids=lambda function: function.__qualname__,
 )

@@ -23,6 +23,7 @@ from keybound.clock import system_clock
 from keybound.errors import rejection
 from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS
+from keybound.jose.jwe_algorithms import CONTENT_ENCRYPTIONS, KEY_ALGORITHMS, KeyManagement
 from keybound.jose.jwk import _CURVE_NAMES, _TYPES
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, Limits
@@ -112,6 +113,27 @@ def test_algorithm_table_is_that_of_the_code():
     if keybound.BACKEND == "native":
         native = [joined(map(signature.provider, row.kinds)) for row in ALGORITHMS.values()]
         assert [cells[4] for cells in shown] == native
+
+
+def test_encryption_table_is_that_of_the_code():
+    schemes = {
+        KeyManagement.RSA_OAEP: "RSAES-OAEP",
+        KeyManagement.RSA_PKCS1: "RSAES-PKCS1-v1_5",
+        KeyManagement.AGREEMENT: "ECDH-ES",
+        KeyManagement.AES_KEY_WRAP: "AES Key Wrap",
+        KeyManagement.AES_GCM_KEY_WRAP: "AES GCM Key Wrap",
+        KeyManagement.DIRECT: "none: a shared content key",
+    }
+    expected = []
+    for management, scheme in schemes.items():
+        rows = [row for row in KEY_ALGORITHMS.values() if row.management is management]
+        (types,) = {row.types for row in rows}
+        keys = " or ".join(f"{key_type.kty} {key_type.curve or ''}".strip() for key_type in types)
+        names = [", ".join(row.name for row in rows if row.deprecated is old) or "-" for old in (False, True)]
+        expected.append((scheme, keys, *names))
+    assert table("README.md", "Key management", "Key", "alg", "alg by allow_deprecated") == expected
+    flowing = " ".join(TEXTS["README.md"].split())
+    assert f"`enc` is one of {', '.join(f'`{name}`' for name in CONTENT_ENCRYPTIONS)}." in flowing
 
 
 def test_key_sizes_are_those_of_the_code():

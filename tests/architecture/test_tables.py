@@ -13,24 +13,40 @@ import pytest
 from keybound import (
     JWK,
     AccessTokenValidator,
+    DecryptionKey,
+    DecryptionRejected,
     JWKSet,
     Reason,
     SignatureRejected,
     TokenRejected,
     about,
+    jwe,
     jws,
     profiles,
 )
 from keybound._hotpath.contract import Family, Kind
-from keybound.jose import jwk, numbers
+from keybound.jose import jwk, key_management, numbers
 from keybound.jose.algorithms import ALGORITHMS, algorithms_for
+from keybound.jose.jwe_algorithms import (
+    CONTENT_ENCRYPTIONS,
+    KEY_ALGORITHMS,
+    ContentMode,
+    KeyManagement,
+    KeyType,
+)
 from keybound.kinds import TokenKind
 from keybound.policy import Profile
 from keybound.testing import ALGORITHMS as SIGNED
-from keybound.testing import OMIT, FakeIssuer
+from keybound.testing import ENCRYPTION_ALGORITHMS, ENCRYPTIONS, OMIT, FakeIssuer
 
 VECTORS = json.loads(Path(__file__).parents[1].joinpath("vectors/algorithms.json").read_bytes())
 """For each algorithm a key and a JWS that ``cryptography`` signed, once for each kind of key it takes."""
+
+ENCRYPTED = json.loads(Path(__file__).parents[1].joinpath("vectors/encryption.json").read_bytes())
+"""For each algorithm a key and a JWE that jwcrypto made, once for each type of key it takes.
+
+For RSA-OAEP-384 and RSA-OAEP-512, which jwcrypto does not have, the command of OpenSSL encrypted the key.
+"""
 
 ISSUER = FakeIssuer("https://as.example.com")
 REJECTED: dict[str, dict[Reason, dict[str, Any]]] = {
@@ -112,6 +128,49 @@ class TestAlgorithms:
         assert set(jwk._TYPES) == set(Kind)
         assert set(jwk._TYPES.values()) == set(jwk._MEMBERS)
         assert set(jwk._CURVE_NAMES) == set(numbers.FIELD_BITS) == set(Kind) - {Kind.SECRET, Kind.RSA}
+
+
+class TestEncryption:
+    def test_each_has_a_vector_for_each_type_of_key(self):
+        keys = [(vector["alg"], DecryptionKey.from_json(vector["jwk"])) for vector in ENCRYPTED]
+        covered = {(alg, key.kty, key.curve) for alg, key in keys}
+        assert covered == {
+            (row.name, kind.kty, kind.curve) for row in KEY_ALGORITHMS.values() for kind in row.types
+        }
+        assert {vector["enc"] for vector in ENCRYPTED} == set(CONTENT_ENCRYPTIONS)
+        direct = {vector["enc"] for vector in ENCRYPTED if vector["alg"] == "dir"}
+        assert direct == set(CONTENT_ENCRYPTIONS)
+
+    @pytest.mark.parametrize("many", [False, True], ids=["alone", "among all"])
+    @pytest.mark.parametrize("vector", ENCRYPTED, ids=lambda vector: vector["plaintext"])
+    @pytest.mark.filterwarnings("ignore::keybound.DeprecatedAlgorithmWarning")
+    def test_vectors(self, vector, many):
+        key, row = DecryptionKey.from_json(vector["jwk"]), KEY_ALGORITHMS[vector["alg"]]
+        secret = key.kty == "oct"
+        family = [each.name for each in KEY_ALGORITHMS.values() if (KeyType.SECRET in each.types) is secret]
+        names = family if many else [row.name]
+        options = {
+            "algorithms": names,
+            "encryptions": [*CONTENT_ENCRYPTIONS] if many else [vector["enc"]],
+            "allow_deprecated": [name for name in names if KEY_ALGORITHMS[name].deprecated],
+        }
+        assert jwe.decrypt(vector["jwe"], key, **options).plaintext.decode() == vector["plaintext"]
+        head, _, tag = vector["jwe"].rpartition(".")
+        changed = ("B" if tag[0] == "A" else "A") + tag[1:]
+        with pytest.raises(DecryptionRejected):
+            jwe.decrypt(f"{head}.{changed}", key, **options)
+
+    def test_each_can_be_made_for_tests(self):
+        assert set(ENCRYPTION_ALGORITHMS) == set(KEY_ALGORITHMS)
+        assert set(ENCRYPTIONS) == set(CONTENT_ENCRYPTIONS)
+
+    def test_every_way_is_used_and_known_where_it_is_gone(self):
+        rows = KEY_ALGORITHMS.values()
+        assert {row.management for row in rows} == set(KeyManagement) == set(key_management._OPENERS)
+        assert {row.mode for row in CONTENT_ENCRYPTIONS.values()} == set(ContentMode)
+        assert {kind for row in rows for kind in row.types} == set(KeyType)
+        hashes = {row.bits for row in rows if row.management is KeyManagement.RSA_OAEP}
+        assert hashes == set(key_management._OAEP_HASHES)
 
 
 class TestProfiles:

@@ -43,7 +43,7 @@ def test_status_follows_rfc_6750_section_3_1(reason: Reason) -> None:
             Reason.ALG_NOT_ALLOWED,
             {"realm": "example"},
             'Bearer realm="example", error="invalid_token", '
-            'error_description="The signature algorithm is not allowed"',
+            'error_description="The algorithm of the token is not allowed"',
         ),
         (
             Reason.KEY_UNKNOWN,

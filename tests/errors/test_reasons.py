@@ -12,8 +12,8 @@ import pytest
 
 import keybound
 from keybound._hotpath.contract import AudienceForm
-from keybound.errors import Reason
-from keybound.testing import OMIT, SigningKey
+from keybound.errors import Reason, rejection
+from keybound.testing import OMIT, EncryptionKey, SigningKey, encrypt_jwe
 
 Forge = Callable[[Any], object]
 NOTHING = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).decode().rstrip("=")
@@ -169,6 +169,63 @@ def id_token(make: dict[str, Any] = {}, **checked: Any) -> Callable[[Any], objec
     return judge
 
 
+SENDER = EncryptionKey.generate("A128GCMKW")
+AGREED = EncryptionKey.generate("ECDH-ES")
+RULES: dict[str, Any] = {"algorithms": ["A128GCMKW"], "encryptions": ["A128CBC-HS256"]}
+
+
+def encrypted(world: Any, *, key: EncryptionKey = SENDER, **options: Any) -> str:
+    header = {"cty": "JWT"} | options.pop("header", {})
+    return encrypt_jwe(options.pop("content", None) or world.token(), key, header=header, **options)
+
+
+def nested(
+    *,
+    segment: int | None = None,
+    text: str = "AAAA",
+    raw: str | None = None,
+    zipped: bool = False,
+    **options: Any,
+) -> Callable[[Any], object]:
+    """Opens a nested token; a segment of it may be replaced by a text."""
+
+    def judge(world: Any) -> object:
+        segments = (raw or encrypted(world, **options)).split(".")
+        if segment is not None:
+            segments[segment] = text
+        key = keybound.DecryptionKey.from_json(options.get("key", SENDER).private_jwk())
+        rules = RULES | {"algorithms": [key.alg], "allow_compression": zipped}
+        opened = keybound.Decryption(keys=key, **rules).open(".".join(segments))
+        if isinstance(opened, int):
+            raise rejection(opened)
+        return opened
+
+    return judge
+
+
+# What only encrypted tokens can have wrong.
+BY_JWE: dict[Reason, Callable[[Any], object]] = {
+    Reason.JWE_MALFORMED: nested(raw="a.b.c.d"),
+    Reason.TOKEN_NOT_ENCRYPTED: nested(raw="a.b.c"),
+    Reason.JWE_SERIALIZATION_INVALID: lambda world: keybound.jwe.decrypt_json(
+        "{}", keybound.DecryptionKey.from_json(SENDER.private_jwk()), **RULES
+    ),
+    Reason.ENCRYPTED_KEY_INVALID: nested(segment=1),
+    Reason.IV_INVALID: nested(segment=2),
+    Reason.TAG_INVALID: nested(segment=4),
+    Reason.CONTENT_NOT_SIGNED: nested(content='{"sub":"admin"}'),
+    Reason.CONTENT_TOO_LARGE: nested(zipped=True, content="a" * 300_000, compress=True),
+    Reason.COMPRESSION_INVALID: nested(zipped=True, header={"zip": "DEF"}),
+    Reason.ENC_MISSING: nested(header={"enc": OMIT}),
+    Reason.ENC_NOT_ALLOWED: nested(header={"enc": "A256GCM"}),
+    Reason.ZIP_NOT_ALLOWED: nested(header={"zip": "DEF"}),
+    Reason.EPK_INVALID: nested(key=AGREED, header={"epk": {}}),
+    Reason.CTY_MISSING: nested(header={"cty": OMIT}),
+    Reason.CTY_NOT_ALLOWED: nested(header={"cty": "text/plain"}),
+    Reason.DECRYPTION_FAILED: nested(segment=4, text="A" * 22),
+}
+
+
 # What only the validators of other kinds can say.
 BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.CLAIM_INVALID: id_token({"azp": 5}),
@@ -187,12 +244,13 @@ FAMILIES = {
     5: keybound.ClaimRejected,
     6: keybound.BindingRejected,
     7: keybound.InsufficientScope,
+    8: keybound.DecryptionRejected,
     9: keybound.ContextRejected,
 }
 
 
 def test_every_reason_has_a_vector() -> None:
-    vectors = [*BY_TOKEN, *BY_JWS, *BY_KIND, Reason.OK]
+    vectors = [*BY_TOKEN, *BY_JWS, *BY_JWE, *BY_KIND, Reason.OK]
     assert sorted(vectors) == sorted(Reason)
 
 
@@ -217,6 +275,14 @@ def test_reason_of_a_token(world: Any, judge: Any, reason: Reason) -> None:
 def test_reason_of_a_signature(world: Any, reason: Reason) -> None:
     with pytest.raises(keybound.TokenRejected) as caught:
         BY_JWS[reason](world)
+    assert caught.value.reason is reason
+    assert type(caught.value) is FAMILIES[reason // 100]
+
+
+@pytest.mark.parametrize("reason", BY_JWE, ids=str)
+def test_reason_of_an_encryption(world: Any, reason: Reason) -> None:
+    with pytest.raises(keybound.TokenRejected) as caught:
+        BY_JWE[reason](world)
     assert caught.value.reason is reason
     assert type(caught.value) is FAMILIES[reason // 100]
 

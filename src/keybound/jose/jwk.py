@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 
-__all__ = ["JWK", "parse_json_object"]
+__all__ = ["JWK", "binary_member", "key_operations", "octets", "parse_json_object"]
 
 _CURVES = {"P-256": Kind.P256, "P-384": Kind.P384, "P-521": Kind.P521, "secp256k1": Kind.SECP256K1}
 _CURVES_OF_OKP = {"Ed25519": Kind.ED25519, "Ed448": Kind.ED448}
@@ -83,7 +83,7 @@ class JWK:
             raise InvalidKey("this is a private key; only its public part belongs here")
         _check_purpose(members)
         kind = _kind_of(kty, members)
-        material = tuple(_binary(members, name) for name in _MEMBERS[kty])
+        material = tuple(binary_member(members, name) for name in _MEMBERS[kty])
         return cls._make(kind, material, alg=members.get("alg"), kid=members.get("kid"))
 
     @classmethod
@@ -95,7 +95,7 @@ class JWK:
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-        data = _octets(pem)
+        data = octets(pem)
         if b"PRIVATE KEY-----" in data:
             raise InvalidKey("this is a private key; only its public part belongs here")
         if data.count(b"-----BEGIN ") > 1:
@@ -114,7 +114,7 @@ class JWK:
 
         :raises InvalidKey: it is malformed, private or unsafe
         """
-        key = numbers.load_der(_octets(der)) if isinstance(der, bytes) else None
+        key = numbers.load_der(octets(der)) if isinstance(der, bytes) else None
         if key is None:
             raise InvalidKey("this is not the DER of a public key or certificate")
         return cls.from_key(key, kid=kid, alg=alg)
@@ -136,7 +136,7 @@ class JWK:
 
         :raises InvalidKey: it is shorter than the hash, or is a key of another type in disguise
         """
-        return cls._make(Kind.SECRET, (_octets(secret),), alg=alg, kid=kid)
+        return cls._make(Kind.SECRET, (octets(secret),), alg=alg, kid=kid)
 
     @classmethod
     def _make(cls, kind: Kind, material: tuple[bytes, ...], *, alg: str | None, kid: str | None) -> JWK:
@@ -211,13 +211,13 @@ def parse_json_object(document: str | bytes | Mapping[str, Any]) -> dict[str, An
     """
     if isinstance(document, Mapping):
         return dict(document)
-    reason, value = strict_json.loads(_octets(document), MAX_JSON_DEPTH)
+    reason, value = strict_json.loads(octets(document), MAX_JSON_DEPTH)
     if reason != Reason.OK or type(value) is not dict:
         raise InvalidKey("the JWK or JWK Set is not a JSON object without repeated names")
     return value
 
 
-def _octets(value: object) -> bytes:
+def octets(value: object) -> bytes:
     """Text or octets as ``bytes`` and no subclass, which is all that the hot path takes.
 
     A lone surrogate becomes octets that are not UTF-8, for the parser to refuse.
@@ -233,13 +233,25 @@ def _check_purpose(members: Mapping[str, Any]) -> None:
     """``use`` (RFC 7517, 4.2) and ``key_ops`` (4.3)."""
     if members.get("use", "sig") != "sig":
         raise InvalidKey("use says that the key is not for signatures")
-    operations = members.get("key_ops", ["verify"])
+    operations = key_operations(members)
+    if operations is not None and "verify" not in operations:
+        raise InvalidKey("key_ops does not allow verifying")
+
+
+def key_operations(members: Mapping[str, Any]) -> frozenset[str] | None:
+    """The members of ``key_ops`` (RFC 7517, 4.3), or ``None`` where the key has none.
+
+    :raises InvalidKey: it is malformed
+    """
+    if "key_ops" not in members:
+        return None
+    operations = members["key_ops"]
     if not isinstance(operations, (list, tuple)) or not all(isinstance(name, str) for name in operations):
         raise InvalidKey("key_ops is not a list of names")
-    if len(set(operations)) != len(operations):
+    distinct = frozenset(operations)
+    if len(distinct) != len(operations):
         raise InvalidKey("key_ops repeats a name")
-    if "verify" not in operations:
-        raise InvalidKey("key_ops does not allow verifying")
+    return distinct
 
 
 def _kind_of(kty: str, members: Mapping[str, Any]) -> Kind:
@@ -252,7 +264,11 @@ def _kind_of(kty: str, members: Mapping[str, Any]) -> Kind:
     return kind
 
 
-def _binary(members: Mapping[str, Any], name: str) -> bytes:
+def binary_member(members: Mapping[str, Any], name: str) -> bytes:
+    """The octets of a member in base64url.
+
+    :raises InvalidKey: it is missing, or not canonical
+    """
     value = members.get(name)
     data = base64url.decode(value) if isinstance(value, str) else None
     if data is None:

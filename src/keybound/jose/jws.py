@@ -6,13 +6,10 @@ Nothing here looks at claims; for tokens use a validator.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
-
-import orjson
 
 from keybound._hotpath import base64url, strict_json, token
 from keybound._hotpath.compact import split
@@ -21,6 +18,7 @@ from keybound._hotpath.header import Header, check_fields, decode_header
 from keybound.errors import PolicyError, Reason, rejection
 from keybound.frozen import FrozenDict
 from keybound.jose.algorithms import select
+from keybound.jose.json_document import load_document
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 from keybound.limits import DEFAULT_LIMITS, MAX_SIGNATURES, Limits
@@ -65,7 +63,7 @@ def verify(
     >>> keys = keybound.JWKSet.from_secret(b"a secret of at least 32 bytes, shared", alg="HS256")
     >>> keybound.jws.verify("eyJhbGciOiJub25lIn0.e30.", keys, algorithms=["HS256"])
     Traceback (most recent call last):
-    keybound.errors.HeaderRejected: The signature algorithm is not allowed [alg_not_allowed]
+    keybound.errors.HeaderRejected: The algorithm of the token is not allowed [alg_not_allowed]
     """
     key_set = _key_set(keys)
     index = key_set._index
@@ -98,7 +96,7 @@ def verify_json(
     """
     index = _key_set(keys)._index
     rules = _rules(algorithms, allow_unencoded_payload, limits)
-    members = _document(document, limits)
+    members = load_document(document, limits, Reason.SERIALIZATION_INVALID)
     if "payload" in members and detached_payload is not None:
         raise rejection(Reason.PAYLOAD_NOT_DETACHED)
     if "payload" not in members and detached_payload is None:
@@ -200,33 +198,6 @@ def _content(attached: str | None, detached: bytes | None, header: Header) -> by
         return base64url.encode(detached).encode() if header.b64 else detached
     # An encoded payload is ASCII; what is not will fail to decode. Unencoded text is UTF-8 (RFC 7797, 5).
     return (attached or "").encode()
-
-
-def _document(document: object, limits: Limits) -> dict[str, Any]:
-    data = _serialized(document)
-    if len(data) > limits.token_bytes:
-        raise rejection(Reason.TOKEN_TOO_LARGE)
-    reason, value = strict_json.loads(data, limits.json_depth)
-    if reason != _OK:
-        raise rejection(reason)
-    if type(value) is not dict:
-        raise rejection(Reason.SERIALIZATION_INVALID)
-    return value
-
-
-def _serialized(document: object) -> bytes:
-    """The document as JSON text. A mapping becomes text too, so that every ceiling holds for it."""
-    if isinstance(document, Mapping):
-        # Raised outside the handler: what hangs on the encoder's error shows the document.
-        with suppress(orjson.JSONEncodeError):
-            return orjson.dumps(dict(document))
-        raise rejection(Reason.SERIALIZATION_INVALID)
-    if isinstance(document, str):
-        # A lone surrogate becomes octets that are not UTF-8, for the parser to refuse.
-        return document.encode("utf-8", "surrogatepass")
-    if not isinstance(document, bytes):
-        raise rejection(Reason.TOKEN_MISSING if document is None else Reason.TOKEN_NOT_TEXT)
-    return bytes(document)
 
 
 def _entries(members: dict[str, Any]) -> list[dict[str, Any]]:
