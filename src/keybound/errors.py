@@ -3,7 +3,7 @@
 .. code-block:: text
 
     KeyboundError
-    ├── TokenRejected              this token is bad; never retry            .reason .status .challenge()
+    ├── TokenRejected              this token is bad; never retry            .reason .error .status
     │   ├── MalformedToken         1xx  not a well-formed compact JWS or JWE
     │   ├── HeaderRejected         2xx  alg, typ, crit, b64
     │   ├── KeyRejected            3xx  no key, or none that fits
@@ -191,7 +191,9 @@ class TokenRejected(KeyboundError):
     Raised through one of its subclasses, one per family of reasons.
 
     :ivar reason: the one :class:`Reason`
-    :ivar status: HTTP status for a resource server: 401, or 403 for a missing scope (RFC 6750, 3.1)
+    :ivar error: OAuth error code of the answer: ``invalid_token`` of a resource server (RFC 6750, 3.1), or
+        what an authorization server says of this kind of token, such as ``invalid_client`` (RFC 6749, 5.2)
+    :ivar status: HTTP status that goes with ``error``
     :ivar claim: name of the claim the policy asked for, where the reason is about one that has no
         reason of its own; never text from the token
     """
@@ -199,10 +201,19 @@ class TokenRejected(KeyboundError):
     status: int = 401
     error: str = "invalid_token"
 
-    def __init__(self, reason: Reason, *, claim: str | None = None, scope: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        *,
+        claim: str | None = None,
+        scope: str | None = None,
+        error: str | None = None,
+    ) -> None:
         self.reason = reason
         self.claim = claim
         self.scope = scope
+        if error is not None:
+            self.error, self.status = error, _STATUS_OF_ERRORS.get(error, 400)
         super().__init__(reason, claim)
 
     def __str__(self) -> str:
@@ -210,10 +221,15 @@ class TokenRejected(KeyboundError):
         return f"{self.reason.description}{about} [{self.reason.code}]"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.reason, self.claim, self.scope)
+        own = self.error if "error" in vars(self) else None
+        return _rebuild, (type(self), self.reason, self.claim, self.scope, own)
+
+    def error_response(self) -> dict[str, str]:
+        """The JSON members with which an authorization server answers (RFC 6749, 5.2; RFC 9126, 2.3)."""
+        return {"error": self.error, "error_description": self.reason.description}
 
     def challenge(self, *, realm: str | None = None, scope: str | None = None) -> str:
-        """The value of the ``WWW-Authenticate`` response header (RFC 6750, section 3).
+        """The value of the ``WWW-Authenticate`` response header of a resource server (RFC 6750, section 3).
 
         :param realm: protection realm; must not hold control characters
         :param scope: space-delimited scope to advertise; defaults to what the policy required
@@ -264,10 +280,17 @@ class InsufficientScope(TokenRejected):
     status = 403
     error = "insufficient_scope"
 
-    def __init__(self, reason: Reason, *, claim: str | None = None, scope: str | None = None) -> None:
-        super().__init__(reason, claim=claim, scope=scope)
-        if reason in (Reason.AUTHENTICATION_INSUFFICIENT, Reason.AUTHENTICATION_TOO_OLD):
-            self.status, self.error = 401, "insufficient_user_authentication"
+    def __init__(
+        self,
+        reason: Reason,
+        *,
+        claim: str | None = None,
+        scope: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        if error is None and reason in (Reason.AUTHENTICATION_INSUFFICIENT, Reason.AUTHENTICATION_TOO_OLD):
+            error = "insufficient_user_authentication"
+        super().__init__(reason, claim=claim, scope=scope, error=error)
 
 
 class DecryptionRejected(TokenRejected):
@@ -312,16 +335,25 @@ _FAMILIES: dict[int, type[TokenRejected]] = {
 }
 
 
-def rejection(reason: int, *, claim: str | None = None, scope: str | None = None) -> TokenRejected:
-    """The exception that belongs to ``reason``; the caller raises it."""
+# RFC 6749, 5.2 leaves 400 or 401 for a client that did not authenticate by HTTP; every other code is 400.
+_STATUS_OF_ERRORS = {"invalid_client": 401, "insufficient_user_authentication": 401}
+
+
+def rejection(
+    reason: int, *, claim: str | None = None, scope: str | None = None, error: str | None = None
+) -> TokenRejected:
+    """The exception that belongs to ``reason``; the caller raises it.
+
+    :param error: OAuth error code in place of that of a resource server
+    """
     member = Reason(reason)
-    return _FAMILIES[member // 100](member, claim=claim, scope=scope)
+    return _FAMILIES[member // 100](member, claim=claim, scope=scope, error=error)
 
 
 def _rebuild(
-    kind: type[TokenRejected], reason: Reason, claim: str | None, scope: str | None
+    kind: type[TokenRejected], reason: Reason, claim: str | None, scope: str | None, error: str | None
 ) -> TokenRejected:
-    return kind(reason, claim=claim, scope=scope)
+    return kind(reason, claim=claim, scope=scope, error=error)
 
 
 def _quotable(name: str, value: str) -> str:

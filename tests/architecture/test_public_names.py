@@ -72,7 +72,7 @@ MEMBERS = {
     "kty to_dict",
     "DecryptionKeys": "from_json snapshot",
     "Limits": "decompressed_bytes header_bytes json_depth token_bytes",
-    "TokenRejected": "challenge error status",
+    "TokenRejected": "challenge error error_response status",
     "Unavailable": "status",
     "audience": "AudienceJudge AudiencePolicy AudienceRule AudienceVerdict BoundAudiencePolicy FORMS Form "
     "KINDS Kind Outcome POLICIES Party",

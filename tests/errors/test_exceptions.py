@@ -28,6 +28,19 @@ def test_status_follows_rfc_6750_section_3_1(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "status"), [("invalid_client", 401), ("invalid_request", 400), ("invalid_request_object", 400)]
+)
+@pytest.mark.parametrize("reason", REJECTIONS, ids=str)
+def test_an_authorization_server_has_codes_of_its_own(reason: Reason, error: str, status: int) -> None:
+    """RFC 6749, 5.2; RFC 9101, 7: whatever the reason, and in copies as well."""
+    rejected = rejection(reason, claim="jti", error=error)
+    for each in (rejected, copy.copy(rejected), pickle.loads(pickle.dumps(rejected))):
+        assert (each.error, each.status, each.claim) == (error, status, "jti")
+        assert each.error_response() == {"error": error, "error_description": reason.description}
+    assert rejection(reason).error != error
+
+
+@pytest.mark.parametrize(
     ("reason", "options", "expected"),
     [
         (Reason.TOKEN_MISSING, {}, "Bearer"),

@@ -29,6 +29,9 @@ Result = TypeVar("Result", bound=road.VerifiedToken)
 class Described:
     """A validator that tells what it was made of. Read-only: the road would not change along."""
 
+    _error: str | None = None
+    """OAuth error code of its rejections, where it is not that of a resource server."""
+
     _checked_policy: TokenPolicy
     _key_source: KeySource
     _given_clock: Clock
@@ -66,9 +69,13 @@ class Described:
             "static_keys": keys._index if isinstance(keys, JWKSet) else None,
             "clock": self._given_clock,
             "to_proof": proof_of,
-            "reject": rejection_of(claim_rules),
+            "reject": rejection_of(claim_rules, self._error),
             "cache": self._tokens,
         }
+
+    def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
+        """The exception for what a check behind the road has found; the caller raises it."""
+        return rejection(reason, claim=claim, error=self._error)
 
     @property
     def policy(self) -> TokenPolicy:
@@ -194,12 +201,15 @@ def numeric_date(token: road.VerifiedToken, name: str) -> float | None:
     return float(value)
 
 
-def rejection_of(rules: ClaimRules) -> Callable[[int], TokenRejected]:
-    """What makes the exception that belongs to a verdict on claims under ``rules``."""
-    return partial(_rejection, rules)
+def rejection_of(rules: ClaimRules, error: str | None = None) -> Callable[[int], TokenRejected]:
+    """What makes the exception that belongs to a verdict on claims under ``rules``.
+
+    :param error: OAuth error code in place of that of a resource server
+    """
+    return partial(_rejection, rules, error)
 
 
-def _rejection(rules: ClaimRules, verdict: int) -> TokenRejected:
+def _rejection(rules: ClaimRules, error: str | None, verdict: int) -> TokenRejected:
     reason, position = Reason(verdict & _REASON_MASK), verdict >> DETAIL_SHIFT
     claim = scope = None
     if reason is Reason.CLAIM_MISSING:
@@ -210,4 +220,4 @@ def _rejection(rules: ClaimRules, verdict: int) -> TokenRejected:
         claim = rules.expected[position][0]
     elif reason is Reason.SCOPE_INSUFFICIENT:
         scope = " ".join(rules.scopes)
-    return rejection(reason, claim=claim, scope=scope)
+    return rejection(reason, claim=claim, scope=scope, error=error)
