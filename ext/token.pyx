@@ -9,6 +9,7 @@ from libc.string cimport memchr, memcmp
 
 from contract cimport (
     ENTRY_BYTES,
+    KIND_SECRET,
     REASON_BASE64URL_INVALID,
     REASON_KEY_AMBIGUOUS,
     REASON_KEY_UNKNOWN,
@@ -111,6 +112,12 @@ cdef class KeyIndex:
                     self._all.setdefault(index, []).append(key)
                     if kid is None:
                         self._unnamed.setdefault(index, []).append(key)
+        # An operator who gives several secrets without a kid means each of them: the new and the old one.
+        self._secrets = frozenset([
+            index
+            for index, pool in self._unnamed.items()
+            if len(pool) == len(self._all[index]) and all([key.kind == KIND_SECRET for key in pool])
+        ])
 
     def __reduce__(self):
         raise TypeError("key handles cannot be pickled")
@@ -126,8 +133,8 @@ cdef class KeyIndex:
             return REASON_KEY_UNKNOWN
         # A kid nobody has can only be meant for a key that the operator loaded without one.
         pool = (self._all if kid is None else self._unnamed).get(index, [])
-        if len(pool) == 1:
-            return (pool[0],)
+        if len(pool) == 1 or index in self._secrets:
+            return tuple(pool[:MAX_CANDIDATES])
         return REASON_KEY_AMBIGUOUS if pool else REASON_KEY_UNSUITABLE
 
 

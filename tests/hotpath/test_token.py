@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from keybound import JWK
-from keybound._hotpath.contract import HeaderRules
+from keybound._hotpath.contract import HeaderRules, Kind
 from keybound.errors import Reason
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.testing import SigningKey, make_token
@@ -17,6 +17,7 @@ from keybound.testing import SigningKey, make_token
 SIGNERS = [SigningKey.generate("ES256", kid=f"kid-{number}") for number in range(5)]
 ES256 = ALGORITHMS["ES256"]
 ES384 = ALGORITHMS["ES384"]
+HS256 = ALGORITHMS["HS256"]
 BIT = 1 << ES256.index
 
 
@@ -72,6 +73,16 @@ class TestKeyIndex:
         assert index.candidates(None, ES256.index) == Reason.KEY_AMBIGUOUS
         several = twins.token.KeyIndex([(None, a, BIT), (None, b, BIT)])
         assert several.candidates("other", ES256.index) == Reason.KEY_AMBIGUOUS
+
+    def test_secrets_without_a_kid_are_all_tried(self, twins: Any) -> None:
+        """S004-23: the new and the old one, where nothing else could be meant."""
+        a, b = (twins.signature.load_key(Kind.SECRET, (bytes([number]) * 32,)) for number in (1, 2))
+        bit = 1 << HS256.index
+        unnamed = twins.token.KeyIndex([(None, a, bit), (None, b, bit)])
+        assert unnamed.candidates(None, HS256.index) == unnamed.candidates("x", HS256.index) == (a, b)
+        mixed = twins.token.KeyIndex([(None, a, bit), (None, b, bit), ("c", a, bit)])
+        assert mixed.candidates(None, HS256.index) == Reason.KEY_AMBIGUOUS
+        assert mixed.candidates("x", HS256.index) == Reason.KEY_AMBIGUOUS
 
     def test_empty(self, twins: Any) -> None:
         index = twins.token.KeyIndex([])

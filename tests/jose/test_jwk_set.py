@@ -186,6 +186,28 @@ class TestSecretsAndPublicKeys:
             assert verdict(token(key, kid=key.kid), keys, algorithms=["HS256"]) is Reason.OK
             assert verdict(token(key), keys, algorithms=["HS256"]) is Reason.KEY_AMBIGUOUS
 
+    def test_secrets_without_a_kid_stand_for_each_other(self):
+        """S004-23: while a secret is exchanged, the old one is as good as the new one."""
+        keys = JWKSet([JWK.from_secret(key.secret, alg="HS256") for key in (self.SECRET, self.SECOND)])
+        stranger = SigningKey.generate("HS256")
+        for header in ({}, {"kid": "x"}):
+            for key in (self.SECRET, self.SECOND):
+                assert verdict(token(key, **header), keys, algorithms=["HS256"]) is Reason.OK
+            signed = token(stranger, **header)
+            assert verdict(signed, keys, algorithms=["HS256"]) is Reason.SIGNATURE_INVALID
+
+    def test_a_secret_with_a_kid_is_meant_by_its_kid(self):
+        keys = loaded(jwk(self.SECRET), unnamed(self.SECOND))
+        assert verdict(token(self.SECOND), keys, algorithms=["HS256"]) is Reason.KEY_AMBIGUOUS
+        assert verdict(token(self.SECOND, kid="x"), keys, algorithms=["HS256"]) is Reason.OK
+
+    def test_few_secrets_without_a_kid(self):
+        """A forged token costs at most as many signatures as any other."""
+        secrets = [JWK.from_secret(bytes([number]) * 32, alg="HS256") for number in range(4)]
+        assert len(JWKSet(secrets[:3])) == 3
+        with pytest.raises(InvalidKey, match="more than 3 secrets"):
+            JWKSet(secrets)
+
     def test_secrets_do_not_share_a_kid(self):
         """Wycheproof's JWK case 4."""
         documents = [jwk(self.SECRET, kid="k"), jwk(self.SECOND, kid="k")]

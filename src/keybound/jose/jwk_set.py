@@ -11,6 +11,7 @@ from keybound._hotpath import token
 from keybound._hotpath.contract import HeaderRules, Kind
 from keybound.errors import InvalidKey
 from keybound.jose.jwk import JWK, parse_json_object
+from keybound.limits import MAX_CANDIDATES
 
 __all__ = ["JWKSet"]
 
@@ -33,7 +34,10 @@ class JWKSet:
     def __init__(self, keys: Iterable[JWK], *, skipped: Mapping[str, int] | None = None) -> None:
         """Keys as they are, with the count of those that were left out before.
 
-        :raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside public keys
+        Secrets without a ``kid`` stand for each other, so that an old one is accepted beside a new one.
+
+        :raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside public keys, or more
+            than three have none
         """
         object.__setattr__(self, "keys", tuple(keys) if isinstance(keys, Iterable) else (keys,))
         object.__setattr__(self, "skipped", MappingProxyType(dict(skipped or {})))
@@ -44,7 +48,11 @@ class JWKSet:
         # A kid that picks between a secret and a public key lets the token choose the family (RFC 8725, 3.1).
         if len({key._kind is Kind.SECRET for key in self.keys}) == 2:
             raise InvalidKey("the JWK Set mixes secrets with public keys")
-        _check_kids_of_secrets(key.kid for key in self.keys if key._kind is Kind.SECRET)
+        secrets = [key.kid for key in self.keys if key._kind is Kind.SECRET]
+        _check_kids_of_secrets(secrets)
+        # Each of these may be meant, and every token would be compared with all of them.
+        if secrets.count(None) > MAX_CANDIDATES:
+            raise InvalidKey(f"more than {MAX_CANDIDATES} secrets have no kid")
         index = token.KeyIndex((key.kid, key._handle, key._mask) for key in self.keys)
         object.__setattr__(self, "_index", index)
         object.__setattr__(self, "_compiled", {})

@@ -16,6 +16,7 @@ cdef class KeyIndex:
     cdef dict _by_kid
     cdef dict _all
     cdef dict _unnamed
+    cdef frozenset _secrets
 
     cpdef candidates(self, kid, int index)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from keybound._hotpath.compact import split
-from keybound._hotpath.contract import ENTRY_BYTES, ClaimRules, HeaderRules
+from keybound._hotpath.contract import ENTRY_BYTES, ClaimRules, HeaderRules, Kind
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.pure import base64url, claims, signature, strict_json
 from keybound._hotpath.pure.cache import Entry, TokenCache, seconds
@@ -37,7 +37,7 @@ _CLAIM_FAMILY = 5
 class KeyIndex:
     """Key handles by ``kid``, immutable: one snapshot of a key set."""
 
-    __slots__ = ("_all", "_by_kid", "_unnamed")
+    __slots__ = ("_all", "_by_kid", "_secrets", "_unnamed")
 
     def __init__(self, entries: Iterable[tuple[str | None, VerifyKey, int]]) -> None:
         """:param entries: ``(kid, key, mask)``, the mask holding a bit per algorithm the key may verify"""
@@ -52,6 +52,12 @@ class KeyIndex:
                     self._all.setdefault(index, []).append(key)
                     if kid is None:
                         self._unnamed.setdefault(index, []).append(key)
+        # An operator who gives several secrets without a kid means each of them: the new and the old one.
+        self._secrets = frozenset(
+            index
+            for index, pool in self._unnamed.items()
+            if len(pool) == len(self._all[index]) and all(key.kind == Kind.SECRET for key in pool)
+        )
 
     def candidates(self, kid: str | None, index: int) -> tuple[VerifyKey, ...] | int:
         """The keys to try for a token, at most three, or the reason why there is none.
@@ -67,8 +73,8 @@ class KeyIndex:
             return Reason.KEY_UNKNOWN
         # A kid nobody has can only be meant for a key that the operator loaded without one.
         pool = (self._all if kid is None else self._unnamed).get(index, [])
-        if len(pool) == 1:
-            return (pool[0],)
+        if len(pool) == 1 or index in self._secrets:
+            return tuple(pool[:MAX_CANDIDATES])
         return Reason.KEY_AMBIGUOUS if pool else Reason.KEY_UNSUITABLE
 
 
