@@ -56,8 +56,7 @@ NETWORK = {
     "urllib",
     "xmlrpc",
 }
-NETWORK_IN = {"keys", "stores", "server", "cli"}
-TLS_IN = NETWORK_IN | {"testing"}
+NETWORK_IN = {"keys", "stores", "server", "cli", "testing"}
 PROCESSES = {"multiprocessing", "pty", "subprocess"}
 UNSAFE = {"marshal", "pickle", "shelve"}
 
@@ -133,7 +132,7 @@ def test_third_party_modules(module):
 def test_sockets_and_processes(module):
     part, known = part_of(module), outside(module)
     assert part in NETWORK_IN or not known & NETWORK
-    assert part in TLS_IN or "ssl" not in known
+    assert part in NETWORK_IN or "ssl" not in known
     assert not known & PROCESSES
     assert not known & UNSAFE
 

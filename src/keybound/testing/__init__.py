@@ -31,6 +31,7 @@ The keys and certificates are for tests only: they are random, short-lived and n
 
 from __future__ import annotations
 
+from keybound.testing import faults
 from keybound.testing.certificates import (
     CertificateAuthority,
     ClientCertificate,
@@ -43,6 +44,7 @@ from keybound.testing.encryption_keys import ENCRYPTION_ALGORITHMS, ENCRYPTIONS,
 from keybound.testing.fake_clock import FakeClock
 from keybound.testing.fake_issuer import OMIT, FakeIssuer, Omit
 from keybound.testing.forging import make_token
+from keybound.testing.issuer_server import IssuerServer, ReceivedRequest
 from keybound.testing.signing_keys import ALGORITHMS, SigningKey
 
 __all__ = [
@@ -55,11 +57,14 @@ __all__ = [
     "EncryptionKey",
     "FakeClock",
     "FakeIssuer",
+    "IssuerServer",
     "Omit",
+    "ReceivedRequest",
     "ServerCertificate",
     "SigningKey",
     "encrypt_jwe",
     "encrypt_jwe_json",
+    "faults",
     "make_token",
     "self_signed_client",
     "thumbprint_of",
