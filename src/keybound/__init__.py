@@ -41,6 +41,7 @@ if typing.TYPE_CHECKING:
     from keybound.jose.decryption_key import DecryptionKey
     from keybound.jose.decryption_keys import DecryptionKeys
     from keybound.jose.jwe_algorithms import DeprecatedAlgorithmWarning
+    from keybound.keys import FileJWKSet, HTTPTransport, RefreshSettings, RemoteJWKSet
 
 __all__ = [
     "BACKEND",
@@ -57,6 +58,8 @@ __all__ = [
     "DecryptionKeys",
     "DecryptionRejected",
     "DeprecatedAlgorithmWarning",
+    "FileJWKSet",
+    "HTTPTransport",
     "HeaderRejected",
     "IDToken",
     "IDTokenValidator",
@@ -70,6 +73,8 @@ __all__ = [
     "PolicyError",
     "PresentedCertificate",
     "Reason",
+    "RefreshSettings",
+    "RemoteJWKSet",
     "SignatureRejected",
     "TokenKind",
     "TokenRejected",
@@ -94,6 +99,7 @@ def __getattr__(name: str) -> object:
         "DecryptionKey": "jose.decryption_key",
         "DecryptionKeys": "jose.decryption_keys",
         "DeprecatedAlgorithmWarning": "jose.jwe_algorithms",
+        **dict.fromkeys(("FileJWKSet", "HTTPTransport", "RefreshSettings", "RemoteJWKSet"), "keys"),
         "audience": "audience",
         "jwe": "jose.jwe",
     }

@@ -12,13 +12,17 @@ __all__ = [
     "DEFAULT_LIMITS",
     "MAX_CANDIDATES",
     "MAX_JSON_DEPTH",
+    "MAX_KID_LENGTH",
     "MAX_LEEWAY",
     "MAX_NUMERIC_DATE",
+    "MAX_PUBLISHED_KEYS",
     "MAX_RECIPIENTS",
+    "MAX_REDIRECTS",
     "MAX_REMEMBERED_HEADERS",
     "MAX_REPLAY_ENTRIES",
     "MAX_SIGNATURES",
     "MAX_THREADS",
+    "MAX_UNKNOWN_KIDS",
     "CacheSettings",
     "Limits",
 ]
@@ -46,6 +50,18 @@ MAX_SIGNATURES = 8
 
 MAX_RECIPIENTS = 8
 """Recipients looked at in one general JSON serialization (RFC 7516, 7.2.1)."""
+
+MAX_PUBLISHED_KEYS = 256
+"""Keys in a JWK Set that is fetched; a larger one is refused as a whole."""
+
+MAX_REDIRECTS = 3
+"""Redirects followed for one fetch, all within the origin that was asked."""
+
+MAX_UNKNOWN_KIDS = 256
+"""Values of ``kid`` remembered as unknown to their issuer."""
+
+MAX_KID_LENGTH = 256
+"""Characters of an unknown ``kid`` for which the issuer is asked; a longer one is just unknown."""
 
 MAX_JSON_DEPTH = 256
 """The deepest nesting that any :class:`Limits` may allow."""

@@ -25,6 +25,7 @@ from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.jose.jwe_algorithms import CONTENT_ENCRYPTIONS, KEY_ALGORITHMS, KeyManagement
 from keybound.jose.jwk import _CURVE_NAMES, _TYPES
+from keybound.keys.refresh import DEFAULT_REFRESH
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, Limits
 from keybound.testing import FakeIssuer
@@ -226,6 +227,7 @@ def test_limits_table_is_that_of_the_code():
         f"CacheSettings.{name}": getattr(DEFAULT_CACHE, name)
         for name in ("entries", "memory_bytes", "lifetime")
     }
+    expected["RefreshSettings.document_bytes"] = DEFAULT_REFRESH.document_bytes
     remembered = ("REMEMBERED_CERTIFICATES", "REMEMBERED_CERTIFICATE_BYTES")
     expected |= {f"contract.{name}": getattr(contract, name) for name in remembered}
     expected["numbers.RSA_BITS"] = numbers.RSA_BITS[1]
@@ -236,6 +238,12 @@ def test_limits_table_is_that_of_the_code():
         for name, value, _ in table("SECURITY.md", "Ceiling", "Value", "Bounds")
     }
     assert shown == expected
+
+
+def test_refresh_settings_have_the_defaults_they_show():
+    expected = {name: getattr(DEFAULT_REFRESH, name) for name in DEFAULT_REFRESH.__dataclass_fields__}
+    shown = {name: float(value) for name, value, _ in table("README.md", "Setting", "Default", "Means")}
+    assert list(shown.items()) == list(expected.items())
 
 
 def test_unsafe_options_exist():

@@ -35,6 +35,7 @@ ANYWHERE = {"orjson"}
 ONLY_IN = {
     "cryptography": {"jose", "binding", "clients", "_hotpath", "testing"},
     "click": {"cli"},
+    "httpx": {"keys"},
     "rich": {"cli"},
     "rich_click": {"cli"},
     # Python 3.10 has no tomllib, and takes tomli in its place.

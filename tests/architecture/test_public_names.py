@@ -10,6 +10,7 @@ import types
 import pytest
 
 import keybound
+from keybound import RefreshSettings
 
 NAMES = [
     "BACKEND",
@@ -26,6 +27,8 @@ NAMES = [
     "DecryptionKeys",
     "DecryptionRejected",
     "DeprecatedAlgorithmWarning",
+    "FileJWKSet",
+    "HTTPTransport",
     "HeaderRejected",
     "IDToken",
     "IDTokenValidator",
@@ -39,6 +42,8 @@ NAMES = [
     "PolicyError",
     "PresentedCertificate",
     "Reason",
+    "RefreshSettings",
+    "RemoteJWKSet",
     "SignatureRejected",
     "TokenKind",
     "TokenRejected",
@@ -56,7 +61,12 @@ NAMES = [
 MEMBERS = {
     "JWK": "algorithms curve from_der from_json from_key from_pem from_secret kty "
     "thumbprint thumbprint_uri to_dict",
-    "JWKSet": "from_der from_json from_key from_pem from_secret snapshot",
+    "JWKSet": "from_der from_json from_key from_pem from_published from_secret snapshot",
+    "FileJWKSet": "reload snapshot stats",
+    "HTTPTransport": "",
+    "RefreshSettings": " ".join(RefreshSettings.__dataclass_fields__) + " freshness",
+    "RemoteJWKSet": "aget arefresh_for arefresh_now awarm export_state get import_state peek purge ready "
+    "refresh_for refresh_now snapshot stats url warm",
     "AccessToken": "audience claim claims client_id confirmation expires_at header identifier issued_at "
     "issuer scopes subject",
     "IDToken": "audience authenticated_at authentication_context authorized_party claim claims expires_at "
@@ -154,6 +164,10 @@ def test_options_are_given_by_name():
         (keybound.JWKSet.from_pem, ["pem"]),
         (keybound.JWKSet.from_secret, ["secret"]),
         (keybound.Limits.__init__, ["self"]),
+        (keybound.RemoteJWKSet.__init__, ["self", "url"]),
+        (keybound.HTTPTransport.__init__, ["self"]),
+        (keybound.FileJWKSet.__init__, ["self", "path"]),
+        (keybound.RefreshSettings.__init__, ["self"]),
         (keybound.TokenRejected.challenge, ["self"]),
     ):
         kinds = inspect.signature(function).parameters.values()

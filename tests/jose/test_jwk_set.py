@@ -386,3 +386,32 @@ def test_a_set_cannot_be_changed():
             delattr(keys, name)
     with pytest.raises(TypeError):
         keys.skipped["x"] = 1
+
+
+class TestPublished:
+    """What somebody else publishes: one odd entry decides nothing about the others."""
+
+    def test_private_keys_and_secrets_are_skipped_like_all_that_is_unusable(self):
+        good = SigningKey.generate("ES256", kid="good").public_jwk()
+        listed = [good | {"kid": "leaked", "d": "A" * 43}, {"kty": "oct", "k": "A" * 43}, None, {}, good]
+        keys = JWKSet.from_published({"keys": listed})
+        assert [key.kid for key in keys] == ["good"]
+        assert sum(keys.skipped.values()) == 4
+        with pytest.raises(InvalidKey):
+            JWKSet.from_json({"keys": listed})
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            "",
+            "[]",
+            "{}",
+            '{"keys":[]}',
+            '{"keys":{}}',
+            '{"keys":[{"kty":"oct","k":"AAAA"}]}',
+            '{"kty":"oct"}',
+        ],
+    )
+    def test_what_holds_no_usable_key(self, document):
+        with pytest.raises(InvalidKey):
+            JWKSet.from_published(document)

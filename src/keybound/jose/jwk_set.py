@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -80,12 +80,30 @@ class JWKSet:
             raise InvalidKey("keys is not a list")
         # Also where one of the two cannot be used: which of them was meant is not ours to guess.
         _check_kids_of_secrets(entry.get("kid") for entry in listed if _type_of(entry) == "oct")
+        return cls._sorted_out(listed, _usable)
+
+    @classmethod
+    def from_published(cls, document: str | bytes | Mapping[str, Any]) -> JWKSet:
+        """Keys from a JWK Set that somebody else publishes, and may change at any time.
+
+        Here one entry never decides about the others: private keys and secrets, which everybody has
+        read by now, are skipped and counted like every key that cannot be used.
+
+        :raises InvalidKey: the document is malformed, or holds no usable key
+        """
+        listed = parse_json_object(document).get("keys")
+        if not isinstance(listed, (list, tuple)):
+            raise InvalidKey("keys is not a list")
+        return cls._sorted_out(listed, _usable_by_everybody)
+
+    @classmethod
+    def _sorted_out(cls, listed: Iterable[object], load: Callable[[object], JWK]) -> JWKSet:
         usable, skipped = [], Counter[str]()
         for entry in listed:
             try:
-                usable.append(_usable(entry))
+                usable.append(load(entry))
             except InvalidKey as unusable:
-                if _is_private(entry):
+                if load is _usable and _is_private(entry):
                     raise
                 skipped[str(unusable)] += 1
         return cls(usable, skipped=skipped)
@@ -138,6 +156,12 @@ def _usable(entry: object) -> JWK:
     if not isinstance(entry, Mapping):
         raise InvalidKey("an entry is not a JSON object")
     return JWK.from_json(entry)
+
+
+def _usable_by_everybody(entry: object) -> JWK:
+    if _type_of(entry) == "oct":
+        raise InvalidKey("a secret that is published is none")
+    return _usable(entry)
 
 
 def _type_of(entry: object) -> object:

@@ -1,5 +1,49 @@
 """Key sources: where a validator gets the issuer's keys from."""
 
-from keybound.keys.source import KeySource, as_key_source
+import importlib
+from typing import TYPE_CHECKING
 
-__all__ = ["KeySource", "as_key_source"]
+from keybound.keys.source import KeySource, RefreshingKeySource, as_key_source
+
+if TYPE_CHECKING:
+    from keybound.keys.fetching import FetchFailed, FetchOutcome, Request, Response, Transport
+    from keybound.keys.file_jwks import FileJWKSet
+    from keybound.keys.http_transport import HTTPTransport
+    from keybound.keys.httpx_transport import HttpxTransport
+    from keybound.keys.refresh import RefreshSettings
+    from keybound.keys.remote_document import FetchEvent
+    from keybound.keys.remote_jwks import RemoteJWKSet
+
+__all__ = [
+    "FetchEvent",
+    "FetchFailed",
+    "FetchOutcome",
+    "FileJWKSet",
+    "HTTPTransport",
+    "HttpxTransport",
+    "KeySource",
+    "RefreshSettings",
+    "RefreshingKeySource",
+    "RemoteJWKSet",
+    "Request",
+    "Response",
+    "Transport",
+    "as_key_source",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import what not everybody needs when it is first asked for (PEP 562)."""
+    places = {
+        **dict.fromkeys(("FetchFailed", "FetchOutcome", "Request", "Response", "Transport"), "fetching"),
+        "FetchEvent": "remote_document",
+        "FileJWKSet": "file_jwks",
+        "HTTPTransport": "http_transport",
+        "HttpxTransport": "httpx_transport",
+        "RefreshSettings": "refresh",
+        "RemoteJWKSet": "remote_jwks",
+    }
+    if name not in places:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"keybound.keys.{places[name]}")
+    return globals().setdefault(name, getattr(module, name))

@@ -8,7 +8,7 @@ from keybound.errors import PolicyError
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 
-__all__ = ["KeySource", "as_key_source"]
+__all__ = ["KeySource", "RefreshingKeySource", "as_key_source"]
 
 
 @runtime_checkable
@@ -20,6 +20,36 @@ class KeySource(Protocol):
 
         :raises Unavailable: there is no set to answer with
         """
+        ...
+
+
+@runtime_checkable
+class RefreshingKeySource(KeySource, Protocol):
+    """A source that can look for a key it does not hold, and that an event loop can wait for.
+
+    Validators take it for one if it has all of these methods; see :class:`~keybound.RemoteJWKSet`.
+    """
+
+    def peek(self) -> JWKSet | None:
+        """What is at hand without any I/O."""
+        ...
+
+    async def aget(self) -> JWKSet:
+        """:meth:`snapshot` for an event loop, which it must never block.
+
+        :raises Unavailable: there is no set to answer with
+        """
+        ...
+
+    def refresh_for(self, kid: str) -> bool:
+        """Whether a key of that ``kid`` is at hand now, looked for with due restraint.
+
+        The text is from a token that nobody has verified. Never raises for it.
+        """
+        ...
+
+    async def arefresh_for(self, kid: str) -> bool:
+        """:meth:`refresh_for` for an event loop, which it must never block."""
         ...
 
 

@@ -1,0 +1,410 @@
+"""A document that somebody else publishes: fetched by one thread for all, swapped as a whole, never waited
+for while there is a usable one.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from keybound.clock import Clock, checked
+from keybound.errors import PolicyError, Unavailable
+from keybound.keys import background
+from keybound.keys.fetching import (
+    FetchFailed,
+    FetchOutcome,
+    Response,
+    Transport,
+    check_url,
+    fetch,
+    freshness_of,
+)
+from keybound.keys.flight import Flight, Plan, arun, run
+from keybound.keys.refresh import Lifetime, RefreshSettings, Schedule
+
+__all__ = ["FetchEvent", "Held", "RemoteDocument"]
+
+T = TypeVar("T")
+
+_STATE_VERSION = 1
+# Clocks of two machines that share a state are this far apart at most, in seconds.
+_SKEW = 60.0
+
+
+@dataclass(frozen=True)
+class FetchEvent:
+    """One fetch that has ended, for metrics and logs.
+
+    :ivar url: as configured
+    :ivar outcome: how it ended
+    :ivar status: of the HTTP answer, or ``None`` if there was none
+    :ivar duration: seconds
+    :ivar failures: how many fetches have failed in a row, this one included
+    :ivar age: seconds since the document in use was last known to be current, ``None`` without one
+    :ivar stale: whether it is older than it should be
+    :ivar usable: whether there is a document to answer with
+    """
+
+    url: str
+    outcome: FetchOutcome
+    status: int | None
+    duration: float
+    failures: int
+    age: float | None
+    stale: bool
+    usable: bool
+
+
+@dataclass(frozen=True)
+class Held(Generic[T]):
+    """What is held of a document, immutable."""
+
+    value: T
+    body: bytes
+    lifetime: Lifetime
+    etag: str | None
+    last_modified: str | None
+
+
+class RemoteDocument(Generic[T]):
+    """A document at a URL, as ``parse`` understands it. Usable from any thread and any event loop.
+
+    :param url: where it is published
+    :param parse: makes the value of the octets; raises :class:`FetchFailed` if they are not usable
+    :param same: whether two values are worth the same, so that the older can stay in use
+    :param allow_http: also takes an ``http`` URL; whoever is on the way can then replace the document
+    :param refresh: how long it is used and how often it is asked for
+    :param transport: fetches it; one of :mod:`keybound.keys` or a function of your own
+    :param headers: to send besides those of the transport
+    :param keep_fresh: whether it is fetched again in time even while nobody asks for it
+    :param on_event: called after every fetch, in the thread that fetched; what it raises is ignored
+    :param monotonic: clock for all ages, in seconds; no change of the wall clock moves it
+    :param clock: wall clock, for the age of an exported state
+    :raises PolicyError: an option is unsafe or impossible
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        parse: Callable[[bytes], T],
+        same: Callable[[T, T], bool],
+        allow_http: bool,
+        refresh: RefreshSettings,
+        transport: Transport,
+        headers: Mapping[str, str],
+        keep_fresh: bool,
+        on_event: Callable[[FetchEvent], object] | None,
+        monotonic: Clock,
+        clock: Clock,
+    ) -> None:
+        if not isinstance(refresh, RefreshSettings):
+            raise PolicyError("refresh must be a keybound.RefreshSettings")
+        for name, value in (("transport", transport), ("on_event", on_event)):
+            if not callable(value) and not (name == "on_event" and value is None):
+                raise PolicyError(f"{name} must be callable")
+        self._url = check_url(url, allow_http=allow_http)
+        self._parse, self._same = parse, same
+        self._settings, self._transport, self._headers = refresh, transport, headers
+        self._keep_fresh, self._on_event = keep_fresh, on_event
+        self._monotonic, self._clock = checked(monotonic), checked(clock)
+        self._held: Held[T] | None = None
+        self._flight: Flight | None = None
+        self._schedule = Schedule(refresh, random.random)
+        self._fetches: Counter[FetchOutcome] = Counter()
+        self._lock = threading.Lock()
+        background.adopt(self)
+
+    @property
+    def url(self) -> str:
+        """Where the document is published."""
+        return self._url
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a document to answer with, without asking anybody."""
+        return self.peek() is not None
+
+    def peek(self) -> T | None:
+        """What is held and usable, or ``None``. Never touches the network and never causes a fetch."""
+        held = self._held
+        return held.value if held is not None and self._monotonic() < held.lifetime.dead_at else None
+
+    def warm(self) -> None:
+        """Fetch the document unless there is a usable one: for the start of a process.
+
+        :raises Unavailable: it cannot be fetched
+        """
+        run(self._looking())
+
+    async def awarm(self) -> None:
+        """:meth:`warm` in an event loop."""
+        await arun(self._looking())
+
+    def refresh_now(self) -> FetchOutcome:
+        """Fetch the document whatever its age, and wait for it. What is held stays if that fails.
+
+        :returns: how the fetch ended
+        """
+        return run(self._refreshing())
+
+    async def arefresh_now(self) -> FetchOutcome:
+        """:meth:`refresh_now` in an event loop."""
+        return await arun(self._refreshing())
+
+    def purge(self) -> None:
+        """Forget what is held, at once. The next use fetches it, or is :class:`~keybound.Unavailable`."""
+        with self._lock:
+            self._held = None
+            # What is under way may have been asked for before there was a reason to purge.
+            self._flight = None
+            self._schedule.forget()
+
+    def export_state(self) -> bytes | None:
+        """What is held, for :meth:`import_state` of another process; ``None`` if there is nothing usable.
+
+        It holds public keys and no secret, but whoever can change it chooses the keys.
+        """
+        held, now = self._held, self._monotonic()
+        if held is None or now >= held.lifetime.dead_at:
+            return None
+        lifetime = held.lifetime
+        return orjson.dumps(
+            {
+                "version": _STATE_VERSION,
+                "url": self._url,
+                "fetched_at": self._clock() - (now - lifetime.fetched_at),
+                "fresh_for": lifetime.stale_at - lifetime.fetched_at,
+                "etag": held.etag,
+                "last_modified": held.last_modified,
+                "document": held.body.decode(),
+            }
+        )
+
+    def import_state(self, state: bytes) -> bool:
+        """Take over what :meth:`export_state` gave, with its age, unless what is held is younger.
+
+        :returns: whether it was taken; what is malformed, of another URL, too old or from the future is not
+        """
+        try:
+            fields = orjson.loads(state)
+            if (fields["version"], fields["url"]) != (_STATE_VERSION, self._url):
+                return False
+            age = max(self._clock() - fields["fetched_at"], -_SKEW)
+            fresh_for = float(fields["fresh_for"])
+            body = fields["document"].encode()
+            value = self._parse(body)
+            names = [fields[name] for name in ("etag", "last_modified")]
+        except (FetchFailed, ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
+            return False
+        if not -_SKEW < age < self._settings.max_stale or not all(_is_header(name) for name in names):
+            return False
+        fetched_at = self._monotonic() - max(age, 0.0)
+        with self._lock:
+            if self._held is not None and self._held.lifetime.fetched_at >= fetched_at:
+                return False
+            lifetime = self._schedule.succeeded(fetched_at, fresh_for)
+            self._held = Held(value, body, lifetime, *names)
+        self._arm()
+        return True
+
+    def stats(self) -> dict[str, Any]:
+        """Counters for operators.
+
+        :returns: ``fetches`` by outcome; ``failures`` in a row; ``age`` in seconds of what is held, or
+            ``None``; ``stale`` and ``ready``
+        """
+        with self._lock:
+            fetches = {str(outcome): count for outcome, count in sorted(self._fetches.items())}
+            failures = self._schedule.failures
+        held, now = self._held, self._monotonic()
+        return {
+            "fetches": fetches,
+            "failures": failures,
+            "age": None if held is None else now - held.lifetime.fetched_at,
+            "stale": held is not None and now >= held.lifetime.stale_at,
+            "ready": self.ready,
+        }
+
+    # What follows decides, and waits only by yielding.
+
+    def _looking(self) -> Plan[T]:
+        """The value; a fetch is waited for only where there is none."""
+        # A second time for those whose flight was in the air when somebody purged.
+        for _ in range(2):
+            held, now = self._held, self._monotonic()
+            if held is not None and now < held.lifetime.dead_at:
+                if now >= held.lifetime.refresh_at:
+                    self._refresh_in_background(now)
+                return held.value
+            flight = self._depart(now, self._schedule.may_refresh)
+            if flight is None:
+                break
+            yield flight
+        value = self.peek()
+        if value is None:
+            raise Unavailable(
+                "the keys or metadata of the issuer cannot be fetched now",
+                retry_after=max(self._schedule.due - self._monotonic(), 1.0),
+            )
+        return value
+
+    def _refreshing(self) -> Plan[FetchOutcome]:
+        outcome = None
+        # What is under way already may have been answered before this was called; what comes after, not.
+        while (flight := self._flight) is not None and not flight.overdue:
+            yield flight
+            if self._flight is flight:
+                break
+        flight = self._depart(self._monotonic())
+        if flight is not None:
+            yield flight
+            outcome = flight.outcome
+        return FetchOutcome.TIMED_OUT if outcome is None else outcome
+
+    def _refresh_in_background(self, now: float, *, wait: bool = False) -> None:
+        """Without ``wait`` for a reader, who waits neither for the fetch nor for whoever else sees to it."""
+        flight = self._flight
+        if now >= self._schedule.due and (flight is None or flight.overdue):
+            self._depart(now, self._schedule.may_refresh, wait=wait)
+
+    def _depart(
+        self, now: float, allowed: Callable[[float], bool] | None = None, *, wait: bool = True
+    ) -> Flight | None:
+        """The flight under way, or else a new one if that is ``allowed`` now."""
+        if not self._lock.acquire(blocking=wait):
+            return None
+        try:
+            flight = self._flight
+            if flight is not None and not flight.overdue:
+                return flight
+            if allowed is not None and not allowed(now):
+                return None
+            flight = self._flight = Flight(now, self._settings.total_timeout)
+        finally:
+            self._lock.release()
+        try:
+            background.start(lambda: self._fly(flight))
+        except RuntimeError:
+            self._land(flight, FetchFailed(FetchOutcome.TRANSPORT_FAILED))
+        return flight
+
+    # What follows runs in the thread of a fetch.
+
+    def _fly(self, flight: Flight) -> None:
+        result: Response | FetchFailed = FetchFailed(FetchOutcome.TRANSPORT_FAILED)
+        held = self._held
+        value: T | None = None
+        try:
+            headers = {"Accept": "application/json"} | dict(self._headers) | _conditions(held)
+            answer = fetch(self._url, transport=self._transport, headers=headers, settings=self._settings)
+            value = self._read(held, answer)
+            result = answer
+        except FetchFailed as failed:
+            result = failed
+        finally:
+            self._land(flight, result, held, value)
+
+    def _read(self, held: Held[T] | None, response: Response) -> T:
+        if held is not None and (response.status == 304 or response.body == held.body):
+            return held.value
+        if response.status == 304:
+            # Nobody has asked for that.
+            raise FetchFailed(FetchOutcome.STATUS_REFUSED, status=304)
+        value = self._parse(response.body)
+        return held.value if held is not None and self._same(held.value, value) else value
+
+    def _land(
+        self,
+        flight: Flight,
+        result: Response | FetchFailed,
+        before: Held[T] | None = None,
+        value: T | None = None,
+    ) -> None:
+        """Take over what was fetched, unless nobody wants it any more; then wake those who wait."""
+        try:
+            with self._lock:
+                wanted = self._flight is flight
+                if wanted:
+                    self._flight = None
+                    flight.outcome = self._conclude(flight, result, before, value)
+        finally:
+            flight.land()
+        if wanted:
+            self._arm()
+            self._report(flight, result.status)
+
+    def _conclude(
+        self, flight: Flight, result: Response | FetchFailed, before: Held[T] | None, value: T | None
+    ) -> FetchOutcome:
+        if isinstance(result, FetchFailed) or value is None:
+            outcome = result.outcome if isinstance(result, FetchFailed) else FetchOutcome.TRANSPORT_FAILED
+            self._schedule.failed(self._monotonic(), getattr(result, "retry_after", None))
+        else:
+            unchanged = before is not None and value is before.value
+            outcome = FetchOutcome.UNCHANGED if unchanged else FetchOutcome.UPDATED
+            lifetime = self._schedule.succeeded(flight.started, freshness_of(result), unchanged)
+            confirmed = before is not None and result.status == 304
+            body = before.body if before is not None and confirmed else result.body
+            etag, modified = (result.headers.get(name) for name in ("etag", "last-modified"))
+            if before is not None and confirmed:
+                # RFC 9111, 4.3.4: what a 304 does not name stays as it was.
+                etag, modified = etag or before.etag, modified or before.last_modified
+            self._held = Held(value, body, lifetime, etag, modified)
+        self._fetches[outcome] += 1
+        return outcome
+
+    def _arm(self) -> None:
+        """See to it that the next scheduled fetch happens though nobody asks."""
+        if self._keep_fresh:
+            background.later(max(self._schedule.due - self._monotonic(), 1.0), self._when_due)
+
+    def _when_due(self) -> None:
+        self._refresh_in_background(self._monotonic(), wait=True)
+
+    def _report(self, flight: Flight, status: int | None) -> None:
+        if self._on_event is None or flight.outcome is None:
+            return
+        figures = self.stats()
+        event = FetchEvent(
+            url=self._url,
+            outcome=flight.outcome,
+            status=status,
+            duration=time.monotonic() - flight.began,
+            failures=figures["failures"],
+            age=figures["age"],
+            stale=figures["stale"],
+            usable=figures["ready"],
+        )
+        # An error of whoever listens is none of the keys.
+        with suppress(Exception):
+            self._on_event(event)
+
+    def _after_fork(self) -> None:
+        # The threads that hold the lock or fetch have stayed with the parent; the keys have not.
+        self._lock = threading.Lock()
+        self._flight = None
+
+    def __repr__(self) -> str:
+        return f"<keybound.{type(self).__name__} {'ready' if self.ready else 'not ready'}>"
+
+
+def _conditions(held: Held[Any] | None) -> dict[str, str]:
+    """Ask for an answer only if the document is another one (RFC 9110, 13.1)."""
+    if held is None:
+        return {}
+    if held.etag is not None:
+        return {"If-None-Match": held.etag}
+    return {} if held.last_modified is None else {"If-Modified-Since": held.last_modified}
+
+
+def _is_header(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.isascii() and value.isprintable())
