@@ -20,6 +20,8 @@ __all__ = [
     "MAX_REDIRECTS",
     "MAX_REMEMBERED_HEADERS",
     "MAX_REPLAY_ENTRIES",
+    "MAX_REPORTED_CLIENTS",
+    "MAX_REPORTED_CLIENT_ID",
     "MAX_SIGNATURES",
     "MAX_THREADS",
     "MAX_UNKNOWN_KIDS",
@@ -44,6 +46,12 @@ MAX_THREADS = 256
 
 MAX_REPLAY_ENTRIES = 2**30
 """Used proofs that any store in memory may be told to remember."""
+
+MAX_REPORTED_CLIENTS = 100_000
+"""Clients that a report on audiences may be told to count by name."""
+
+MAX_REPORTED_CLIENT_ID = 256
+"""Characters of a client identifier that is counted by name in a report on audiences."""
 
 MAX_SIGNATURES = 8
 """Signatures looked at in one general JSON serialization (RFC 7515, 7.2.1)."""

@@ -84,8 +84,8 @@ MEMBERS = {
     "Limits": "decompressed_bytes header_bytes json_depth token_bytes",
     "TokenRejected": "challenge error error_response status",
     "Unavailable": "status",
-    "audience": "AudienceJudge AudiencePolicy AudienceRule AudienceVerdict BoundAudiencePolicy FORMS Form "
-    "KINDS Kind Outcome POLICIES Party",
+    "audience": "AudienceCount AudienceJudge AudiencePolicy AudienceReport AudienceRule AudienceVerdict "
+    "BoundAudiencePolicy FORMS Form KINDS Kind Outcome POLICIES Party ReportOnly",
     "jwe": "DecryptedJWE decrypt decrypt_json",
     "jws": "VerifiedJWS verify verify_json",
     "profiles": "OAUTH PROFILES RFC9068",

@@ -26,13 +26,16 @@ from keybound.audience.judging import AudienceJudge, AudienceVerdict, Outcome
 from keybound.audience.names import FORMS, KINDS, Form, Kind
 from keybound.audience.policies import POLICIES
 from keybound.audience.policy import AudiencePolicy, AudienceRule, Party
+from keybound.audience.report import AudienceCount, AudienceReport, ReportOnly
 
 __all__ = [
     "FORMS",
     "KINDS",
     "POLICIES",
+    "AudienceCount",
     "AudienceJudge",
     "AudiencePolicy",
+    "AudienceReport",
     "AudienceRule",
     "AudienceVerdict",
     "BoundAudiencePolicy",
@@ -40,4 +43,5 @@ __all__ = [
     "Kind",
     "Outcome",
     "Party",
+    "ReportOnly",
 ]

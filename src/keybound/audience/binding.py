@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from keybound._hotpath.contract import AudienceForm
@@ -23,7 +23,7 @@ from keybound.kinds import TokenKind
 if TYPE_CHECKING:
     from keybound.audience.policy import AudiencePolicy, AudienceRule
 
-__all__ = ["BoundAudiencePolicy", "Server"]
+__all__ = ["BoundAudiencePolicy", "Server", "bind"]
 
 # A path alone would be compared with aud just as well, and never be what a client sends.
 _URL = r"(?i:https?)://[!-~]+"
@@ -90,12 +90,12 @@ class BoundAudiencePolicy:
 
     __slots__ = ("_issuer", "_judges", "_policy")
 
-    def __init__(self, policy: AudiencePolicy, server: Server) -> None:
+    def __init__(
+        self, policy: AudiencePolicy, issuer: str, judges: Sequence[Mapping[str, AudienceJudge]]
+    ) -> None:
         self._policy = policy
-        self._issuer = server.issuer
-        self._judges = tuple(dict(_judges(policy, kind, server)) for kind in KINDS)
-        if not any(self._judges):
-            raise PolicyError(f"{policy.name} has no rule for any endpoint in the metadata")
+        self._issuer = issuer
+        self._judges = judges
 
     @property
     def policy(self) -> AudiencePolicy:
@@ -137,16 +137,27 @@ class BoundAudiencePolicy:
 
         :raises PolicyError: as :meth:`at`; never because of ``aud``
         """
-        return self.at(endpoint, kind).judge(aud)
+        return self.at(endpoint, kind).judge(aud, client_id)
 
-    def _of(self, kind: TokenKind | Kind) -> dict[str, AudienceJudge]:
+    def _of(self, kind: TokenKind | Kind) -> Mapping[str, AudienceJudge]:
         if kind not in KINDS:
             raise PolicyError(f"kind must be one of {', '.join(KINDS)}")
         # By equality: the hash of a TokenKind is not that of its text.
         return self._judges[KINDS.index(cast(Kind, kind))]
 
     def __repr__(self) -> str:
-        return f"<keybound.audience.BoundAudiencePolicy {self._policy.name} of {self._issuer}>"
+        return f"<keybound.audience.{type(self).__name__} {self._policy.name} of {self._issuer}>"
+
+
+def bind(policy: AudiencePolicy, server: Server) -> BoundAudiencePolicy:
+    """Apply ``policy`` to ``server``.
+
+    :raises PolicyError: a rule accepts an endpoint that the server does not have, or no rule is left
+    """
+    judges = tuple(dict(_judges(policy, kind, server)) for kind in KINDS)
+    if not any(judges):
+        raise PolicyError(f"{policy.name} has no rule for any endpoint in the metadata")
+    return BoundAudiencePolicy(policy, server.issuer, judges)
 
 
 def _judges(policy: AudiencePolicy, kind: Kind, server: Server) -> Iterator[tuple[str, AudienceJudge]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Literal, NamedTuple, NoReturn
 
 from keybound._hotpath.contract import AudienceForm
 from keybound.errors import Reason
 
-__all__ = ["ACCEPTED", "AudienceJudge", "AudienceVerdict", "Outcome"]
+__all__ = ["ACCEPTED", "VERDICTS", "AudienceJudge", "AudienceVerdict", "Outcome"]
 
 Outcome = Literal["accept", "warn", "reject"]
 """``"warn"`` is accepted, though not as the policy recommends it."""
@@ -50,6 +49,15 @@ _MISMATCH = _rejection(Reason.AUD_MISMATCH)
 _ARRAY = _rejection(Reason.AUD_ARRAY)
 _NOT_SOLE = _rejection(Reason.AUD_NOT_SOLE)
 
+VERDICTS = {
+    verdict.code: verdict
+    for verdict in (
+        *(ACCEPTED, _NOT_RECOMMENDED, _ARRAY_NOT_RECOMMENDED),
+        *(_MISSING, _INVALID, _MISMATCH, _ARRAY, _NOT_SOLE),
+    )
+}
+"""Every verdict there is, by its code."""
+
 
 class AudienceJudge:
     """The rule for one kind of token at one endpoint, ready to judge from any thread. Immutable.
@@ -79,14 +87,15 @@ class AudienceJudge:
         form: AudienceForm,
         recommended_form: AudienceForm,
     ) -> None:
-        put = functools.partial(object.__setattr__, self)
-        put("endpoint", endpoint)
-        put("accepted", accepted)
-        put("recommended", recommended)
-        put("form", form)
-        put("recommended_form", recommended_form)
+        self._put("endpoint", endpoint)
+        self._put("accepted", accepted)
+        self._put("recommended", recommended)
+        self._put("form", form)
+        self._put("recommended_form", recommended_form)
         verdicts = {value: ACCEPTED if value in recommended else _NOT_RECOMMENDED for value in accepted}
-        put("_verdicts", verdicts)
+        self._put("_verdicts", verdicts)
+
+    _put = object.__setattr__
 
     def __setattr__(self, name: str, *value: object) -> NoReturn:
         raise AttributeError("a judge cannot be changed: bind another policy")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from keybound._hotpath import strict_json
-from keybound.audience.binding import BoundAudiencePolicy, Server
+from keybound.audience.binding import BoundAudiencePolicy, Server, bind
 from keybound.audience.names import (
     ANY_ENDPOINT,
     FORMS,
@@ -168,14 +168,14 @@ class AudiencePolicy:
         :raises PolicyError: a name is not that of an endpoint, a value is not a URL, a rule accepts an
             endpoint that the server does not have, or no rule is left
         """
-        return BoundAudiencePolicy(self, Server(issuer=issuer, endpoints=endpoints, aliases=aliases or {}))
+        return bind(self, Server(issuer=issuer, endpoints=endpoints, aliases=aliases or {}))
 
     def bind_metadata(self, metadata: Mapping[str, Any]) -> BoundAudiencePolicy:
         """Apply the policy to the authorization server with this metadata document (RFC 8414, 2).
 
         :raises PolicyError: as :meth:`bind`
         """
-        return BoundAudiencePolicy(self, Server.from_metadata(metadata))
+        return bind(self, Server.from_metadata(metadata))
 
     @classmethod
     def from_mapping(cls, members: Mapping[str, Any]) -> AudiencePolicy:
