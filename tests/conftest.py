@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import json
 import os
+import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -188,6 +191,98 @@ class Judge:
 @pytest.fixture(scope="session")
 def judge(world: World) -> Judge:
     return Judge(world)
+
+
+def load_package(twin: str) -> ModuleType:
+    """The whole package on one twin: the one in use, or a second one beside it in pure Python."""
+    if twin == keybound.BACKEND:
+        return keybound
+    in_use = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "keybound"}
+    switches = {name: os.environ.pop(name, None) for name in ("KEYBOUND_PURE", "KEYBOUND_REQUIRE_NATIVE")}
+    for name in in_use:
+        del sys.modules[name]
+    os.environ["KEYBOUND_PURE"] = "1"
+    try:
+        return importlib.import_module("keybound")
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "keybound"]:
+            del sys.modules[name]
+        sys.modules.update(in_use)
+        del os.environ["KEYBOUND_PURE"]
+        os.environ.update({name: value for name, value in switches.items() if value is not None})
+
+
+@pytest.fixture(scope="session")
+def packages() -> tuple[ModuleType, ...]:
+    """The package on every twin there is; where pure Python is in use, that is all."""
+    return tuple(load_package(twin) for twin in ("pure", "native") if twin in (keybound.BACKEND, "pure"))
+
+
+Make = Callable[..., Any]
+"""Makes a validator: of this package, with these options in place of the usual ones."""
+
+
+class KindJudge:
+    """Puts what any validator is given before every twin of the package, whose whole answers must agree.
+
+    A validator is made anew for each call, so that none remembers what another one was shown.
+    """
+
+    def __init__(self, packages: tuple[ModuleType, ...], make: Make) -> None:
+        self.packages = packages
+        self.make = make
+
+    def accepts(
+        self, raw: Any, *, options: dict[str, Any] | None = None, method: str = "validate", **beside: Any
+    ) -> Any:
+        """The result of the package in use."""
+        results = [
+            (package, self.call(package, raw, options, way, beside))
+            for package in self.packages
+            for way in self.ways(package, method)
+        ]
+        assert len({repr(result) for _, result in results}) == 1
+        assert len({json.dumps(result.claims) for _, result in results}) == 1
+        return next(result for package, result in results if package is keybound)
+
+    def rejects(
+        self,
+        raw: Any,
+        reason: keybound.Reason,
+        *,
+        claim: str | None = None,
+        options: dict[str, Any] | None = None,
+        method: str = "validate",
+        **beside: Any,
+    ) -> keybound.TokenRejected:
+        """What the package in use raises."""
+        errors = []
+        for package in self.packages:
+            for way in self.ways(package, method):
+                with pytest.raises(package.TokenRejected) as caught:
+                    self.call(package, raw, options, way, beside)
+                assert str(caught.value.reason) == str(reason)
+                assert caught.value.claim == claim
+                assert_no_text_of(raw, texts_of(caught.value))
+                errors.append((package, caught.value))
+        return next(error for package, error in errors if package is keybound)
+
+    def ways(self, package: ModuleType, method: str) -> list[str]:
+        """The method, and its twin for event loops where there is one."""
+        waiting = f"a{method}"
+        return [method, waiting] if hasattr(type(self.make(package)), waiting) else [method]
+
+    def call(
+        self, package: ModuleType, raw: Any, options: dict[str, Any] | None, way: str, beside: dict[str, Any]
+    ) -> Any:
+        result = getattr(self.make(package, **(options or {})), way)(raw, **beside)
+        return asyncio.run(result) if way.startswith("a") else result
+
+
+@pytest.fixture(scope="session")
+def judge_of(packages: tuple[ModuleType, ...]) -> Callable[[Make], KindJudge]:
+    """``judge_of(make)``: a judge of validators that ``make(package, **options)`` makes."""
+    return functools.partial(KindJudge, packages)
 
 
 def texts_of(error: BaseException) -> list[str]:

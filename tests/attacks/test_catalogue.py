@@ -33,10 +33,8 @@ NOT_HERE = {
     "g17": "revocation is not checked here",
     **dict.fromkeys(["g18", "g20", "g21", "g22"], "nothing is consumed when an access token is validated"),
     "g19": OTHER_TOKENS,
-    "g23": OTHER_TOKENS,
     "g25": OTHER_TOKENS,
     "g27": IN_FRONT,
-    "g28": OTHER_TOKENS,
     "g29": IN_FRONT,
     "g30": IN_FRONT,
 }

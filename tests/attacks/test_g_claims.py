@@ -9,7 +9,7 @@ import pytest
 
 import keybound
 from keybound.errors import Reason
-from keybound.testing import OMIT, SigningKey
+from keybound.testing import OMIT, FakeIssuer, SigningKey
 
 ISSUER = "https://as.example.com/tenant"
 AUDIENCE = "https://rs.example.com/"
@@ -144,6 +144,25 @@ def test_g16_another_tenant(world: Any, judge: Any) -> None:
     judge.accepts(world.token())
 
 
+def id_tokens(issuer: FakeIssuer) -> Any:
+    return lambda package: package.IDTokenValidator(
+        issuer=issuer.issuer,
+        client_id="client-1",
+        keys=package.JWKSet.from_json(issuer.jwks()),
+        algorithms=[issuer.key.alg],
+    )
+
+
+@pytest.mark.parametrize("value", [False, True, "false", None])
+def test_g23_a_claim_that_switches_the_nonce_off(judge_of: Any, value: Any) -> None:
+    issuer = FakeIssuer()
+    judge = judge_of(id_tokens(issuer))
+    raw = issuer.id_token(nonce_supported=value)
+    judge.rejects(raw, Reason.CLAIM_MISSING, claim="nonce", nonce="n")
+    judge.rejects(issuer.id_token(nonce="m", nonce_supported=value), Reason.NONCE_MISMATCH, nonce="n")
+    judge.accepts(issuer.id_token(nonce="n", nonce_supported=value), nonce="n")
+
+
 def test_g24_no_audience_is_not_every_audience(world: Any) -> None:
     for audience in ((), [], "", [""], {}, iter(())):
         with pytest.raises(keybound.PolicyError):
@@ -158,3 +177,14 @@ def test_g26_options_are_not_changed(world: Any, judge: Any) -> None:
         judge.rejects(world.token(), Reason.CLAIM_MISSING, claim="acr", validator=validator)
         judge.accepts(world.token(acr="1"), validator=validator)
     assert options == before
+
+
+@pytest.mark.parametrize("claimed", ["", "x", "77QmUPtjPfzWtF2AnpK9RQ"])
+def test_g28_an_algorithm_without_a_hash(judge_of: Any, claimed: str) -> None:
+    """Nobody has said what hash belongs to Ed448, and a hash that nobody computes proves nothing."""
+    issuer = FakeIssuer(alg="Ed448")
+    judge = judge_of(id_tokens(issuer))
+    for claim, name in (("at_hash", "access_token"), ("c_hash", "code"), ("s_hash", "state")):
+        raw = issuer.id_token(**{claim: claimed})
+        judge.rejects(raw, Reason.HASH_MISMATCH, claim=claim, nonce=None, **{name: "value"})
+        judge.accepts(raw, nonce=None)

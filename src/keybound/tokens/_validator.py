@@ -19,9 +19,11 @@ from keybound.keys import KeySource, as_key_source
 from keybound.limits import MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
 
-__all__ = ["Described", "Token", "TokenValidator", "numeric_date", "rejection_of"]
+__all__ = ["Described", "Token", "TokenValidator", "numeric_date", "rejection_of", "text_claim"]
 
 _REASON_MASK = (1 << DETAIL_SHIFT) - 1
+_ABSENT = object()
+"""What a claim is that is not there; ``null`` is there, and of the wrong type."""
 
 Result = TypeVar("Result", bound=road.VerifiedToken)
 
@@ -193,12 +195,25 @@ def numeric_date(token: road.VerifiedToken, name: str) -> float | None:
 
     :raises ClaimRejected: it is malformed
     """
-    value = token.claim(name)
-    if value is None:
+    value = token.claim(name, _ABSENT)
+    if value is _ABSENT:
         return None
     if type(value) not in (int, float) or not 0 <= value <= MAX_NUMERIC_DATE:
         raise rejection(Reason.CLAIM_INVALID, claim=name)
     return float(value)
+
+
+def text_claim(token: road.VerifiedToken, name: str) -> str | None:
+    """A claim that is text if it is there, or ``None`` where there is none.
+
+    :raises ClaimRejected: it is malformed
+    """
+    value = token.claim(name, _ABSENT)
+    if value is _ABSENT:
+        return None
+    if not isinstance(value, str):
+        raise rejection(Reason.CLAIM_INVALID, claim=name)
+    return value
 
 
 def rejection_of(rules: ClaimRules, error: str | None = None) -> Callable[[int], TokenRejected]:

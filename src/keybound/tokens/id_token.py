@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from keybound._hotpath import base64url, digest
 from keybound._hotpath import token as road
+from keybound._hotpath.contract import ClaimRules, Family
 from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError, Reason, rejection
 from keybound.jose.algorithms import ALGORITHMS
@@ -17,7 +18,7 @@ from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy, check_seconds, text, text_list
 from keybound.profiles.oauth import OAUTH
-from keybound.tokens._validator import Token, TokenValidator, numeric_date
+from keybound.tokens._validator import Token, TokenValidator, numeric_date, text_claim
 
 __all__ = ["IDToken", "IDTokenValidator"]
 
@@ -72,6 +73,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
     :param profile: a member of :mod:`keybound.profiles`
     :param types: accepted ``typ`` values in place of the profile's
     :param trusted_audiences: what may stand in ``aud`` besides the client (Core, 3.1.3.7 (3))
+    :param authorized_parties: what ``azp`` may be besides the client, such as its own mobile application
     :param acr_values: authentication contexts of which ``acr`` must be one
     :param max_age: greatest time since ``auth_time``, in seconds (Core, 3.1.2.1)
     :param max_token_age: greatest time since ``iat``, in seconds
@@ -95,6 +97,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
         profile: Profile = OAUTH,
         types: Iterable[str] | None = None,
         trusted_audiences: str | Iterable[str] = (),
+        authorized_parties: str | Iterable[str] = (),
         acr_values: str | Iterable[str] = (),
         max_age: float | None = None,
         max_token_age: float | None = None,
@@ -122,8 +125,8 @@ class IDTokenValidator(TokenValidator[IDToken]):
             limits=limits,
         )
         super().__init__(policy, IDToken, keys=keys, clock=clock)
-        self._client_id = policy.audience[0]
         self._audiences = {*policy.audience, *text_list("trusted_audiences", trusted_audiences)}
+        self._parties = {*policy.audience, *text_list("authorized_parties", authorized_parties)}
         self._acr_values = text_list(
             "acr_values", acr_values.split() if isinstance(acr_values, str) else acr_values
         )
@@ -156,12 +159,10 @@ class IDTokenValidator(TokenValidator[IDToken]):
         self._check_parties(token)
         _check_nonce(token, nonce)
         self._check_authentication(token, max_age)
-        if access_token is not None and token.claim("at_hash") is not None:
-            _check_hash(token, "at_hash", access_token)
-        if code is not None:
-            _check_hash(token, "c_hash", code)
-        if state is not None:
-            _check_hash(token, "s_hash", state)
+        # OPTIONAL where a token endpoint issues both (Core, 3.1.3.6).
+        _check_hash(token, "at_hash", access_token, demanded=False)
+        _check_hash(token, "c_hash", code)
+        _check_hash(token, "s_hash", state)
         return token
 
     def validate_hint(self, raw: str | bytes) -> IDToken:
@@ -175,30 +176,27 @@ class IDTokenValidator(TokenValidator[IDToken]):
         return token
 
     def _validator_of_hints(self) -> road.Validator[IDToken]:
-        compiled, situation = self._road(IDToken, lambda rules: replace(rules, expired_accepted=True))
+        compiled, situation = self._road(IDToken, _of_the_past)
         return road.Validator(compiled, **situation)
 
     def _check_parties(self, token: IDToken) -> None:
-        """Core, 3.1.3.7 (3) to (5)."""
-        audience, party = token.audience, token.claim("azp")
-        if len(audience) > 1:
-            if not self._audiences.issuperset(audience):
+        """Core, 3.1.3.7 (3) to (5) and (8)."""
+        party = text_claim(token, "azp")
+        if len(token.audience) > 1:
+            # With the secret of one client, several audiences mean nothing that anybody has said.
+            shared = ALGORITHMS[token.header["alg"]].family is Family.HMAC
+            if shared or not self._audiences.issuperset(token.audience):
                 raise rejection(Reason.AUD_NOT_SOLE)
             if party is None:
                 raise rejection(Reason.CLAIM_MISSING, claim="azp")
-        if party is None:
-            return
-        if not isinstance(party, str):
-            raise rejection(Reason.CLAIM_INVALID, claim="azp")
-        if party != self._client_id:
+        if party is not None and party not in self._parties:
             raise rejection(Reason.AZP_MISMATCH)
 
     def _check_authentication(self, token: IDToken, max_age: float | None) -> None:
         """Core, 3.1.3.7 (12) and (13)."""
-        if self._acr_values:
-            acr = token.claim("acr")
-            if not isinstance(acr, str) or acr not in self._acr_values:
-                raise rejection(Reason.AUTHENTICATION_INSUFFICIENT, claim="acr")
+        acr = text_claim(token, "acr")
+        if self._acr_values and acr not in self._acr_values:
+            raise rejection(Reason.AUTHENTICATION_INSUFFICIENT, claim="acr")
         bounds = [bound for bound in (self._max_age, _checked_age(max_age)) if bound is not None]
         since = numeric_date(token, "auth_time")
         if not bounds:
@@ -219,30 +217,33 @@ def _checked_age(max_age: float | None) -> float | None:
     return max_age
 
 
+def _of_the_past(rules: ClaimRules) -> ClaimRules:
+    """What a hint still has to say: everything but that it is of today."""
+    return replace(rules, expired_accepted=True, max_age=None)
+
+
 def _check_nonce(token: IDToken, sent: str | None) -> None:
     """Core, 3.1.3.7 (11): a nonce that nobody sent belongs to another session as well."""
     if sent is not None and (not isinstance(sent, str) or not sent):
         raise PolicyError("nonce must be non-empty text or None")
-    nonce = token.claim("nonce")
-    if nonce is None and sent is None:
-        return
-    if nonce is None:
+    nonce = text_claim(token, "nonce")
+    if nonce is None and sent is not None:
         raise rejection(Reason.CLAIM_MISSING, claim="nonce")
-    if not isinstance(nonce, str):
-        raise rejection(Reason.CLAIM_INVALID, claim="nonce")
-    if sent is None or not hmac.compare_digest(_octets(nonce), _octets(sent)):
+    if nonce is not None and (sent is None or not hmac.compare_digest(_octets(nonce), _octets(sent))):
         raise rejection(Reason.NONCE_MISMATCH)
 
 
-def _check_hash(token: IDToken, name: str, value: str) -> None:
+def _check_hash(token: IDToken, name: str, value: str | None, *, demanded: bool = True) -> None:
     """The left half of the hash of ``value``, in base64url (Core, 3.1.3.6 and 3.3.2.11)."""
+    if value is None:
+        return
     if not isinstance(value, str):
         raise PolicyError("access_token, code and state must be text")
-    claimed = token.claim(name)
+    claimed = text_claim(token, name)
     if claimed is None:
-        raise rejection(Reason.CLAIM_MISSING, claim=name)
-    if not isinstance(claimed, str):
-        raise rejection(Reason.CLAIM_INVALID, claim=name)
+        if demanded:
+            raise rejection(Reason.CLAIM_MISSING, claim=name)
+        return
     algorithm = token.header["alg"]
     bits = ALGORITHMS[algorithm].bits or _EDWARDS.get(algorithm)
     # A hash that nobody can compute proves nothing.
