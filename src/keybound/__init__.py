@@ -31,6 +31,7 @@ from keybound.jose.jwk_set import JWKSet
 from keybound.kinds import TokenKind, classify
 from keybound.limits import CacheSettings, Limits
 from keybound.tokens.access_token import AccessToken, AccessTokenValidator
+from keybound.tokens.demands import AuthorizationDetails, Demands
 from keybound.tokens.id_token import IDToken, IDTokenValidator
 
 if typing.TYPE_CHECKING:
@@ -49,6 +50,7 @@ __all__ = [
     "AccessToken",
     "AccessTokenValidator",
     "AudiencePolicy",
+    "AuthorizationDetails",
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
@@ -57,6 +59,7 @@ __all__ = [
     "DecryptionKey",
     "DecryptionKeys",
     "DecryptionRejected",
+    "Demands",
     "DeprecatedAlgorithmWarning",
     "FileJWKSet",
     "HTTPTransport",

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import enum
 import re
+from typing import Any
 
 __all__ = [
     "BindingRejected",
@@ -156,6 +157,8 @@ class Reason(enum.IntEnum):
     SCOPE_INSUFFICIENT = 700, "The token does not carry the required scope"
     AUTHENTICATION_INSUFFICIENT = 701, "The user was not authenticated in a way that suffices"
     AUTHENTICATION_TOO_OLD = 702, "The user was authenticated too long ago"
+    AUTHORIZATION_DETAILS_INSUFFICIENT = 703, "The token does not carry the required authorization details"
+    ROLE_INSUFFICIENT = 704, "The token does not carry the required role"
 
     DECRYPTION_FAILED = 800, "The token cannot be decrypted"
 
@@ -221,12 +224,20 @@ class TokenRejected(KeyboundError):
         return f"{self.reason.description}{about} [{self.reason.code}]"
 
     def __reduce__(self) -> tuple[object, ...]:
-        own = self.error if "error" in vars(self) else None
-        return _rebuild, (type(self), self.reason, self.claim, self.scope, own)
+        return _rebuild, (type(self), self.reason, self._details())
 
     def error_response(self) -> dict[str, str]:
         """The JSON members with which an authorization server answers (RFC 6749, 5.2; RFC 9126, 2.3)."""
         return {"error": self.error, "error_description": self.reason.description}
+
+    def _details(self) -> dict[str, Any]:
+        """What was given besides the reason."""
+        error = self.error if "error" in vars(self) else None
+        return {"claim": self.claim, "scope": self.scope, "error": error}
+
+    def _conditions(self) -> list[tuple[str, str]]:
+        """Further parameters of the challenge."""
+        return []
 
     def challenge(self, *, realm: str | None = None, scope: str | None = None) -> str:
         """The value of the ``WWW-Authenticate`` response header of a resource server (RFC 6750, section 3).
@@ -245,6 +256,7 @@ class TokenRejected(KeyboundError):
         wanted = self.scope if scope is None else scope
         if wanted:
             parameters.append(("scope", scope_text(wanted)))
+        parameters += self._conditions()
         text = ", ".join(f'{name}="{value}"' for name, value in parameters)
         return f"Bearer {text}" if text else "Bearer"
 
@@ -275,7 +287,11 @@ class BindingRejected(TokenRejected):
 
 class InsufficientScope(TokenRejected):
     """A valid token without the scope this resource needs (RFC 6750, 3.1), or whose user has to
-    authenticate anew or better (RFC 9470, 3)."""
+    authenticate anew or better (RFC 9470, 3).
+
+    :ivar acr_values: space-delimited authentication contexts that would do, the best one first, or ``None``
+    :ivar max_age: seconds that may have passed since the user authenticated, or ``None``
+    """
 
     status = 403
     error = "insufficient_scope"
@@ -287,10 +303,22 @@ class InsufficientScope(TokenRejected):
         claim: str | None = None,
         scope: str | None = None,
         error: str | None = None,
+        acr_values: str | None = None,
+        max_age: int | None = None,
     ) -> None:
         if error is None and reason in (Reason.AUTHENTICATION_INSUFFICIENT, Reason.AUTHENTICATION_TOO_OLD):
             error = "insufficient_user_authentication"
         super().__init__(reason, claim=claim, scope=scope, error=error)
+        self.acr_values = acr_values
+        self.max_age = max_age
+
+    def _details(self) -> dict[str, Any]:
+        return {**super()._details(), "acr_values": self.acr_values, "max_age": self.max_age}
+
+    def _conditions(self) -> list[tuple[str, str]]:
+        # RFC 9470, 3.
+        named = (("acr_values", self.acr_values), ("max_age", self.max_age))
+        return [(name, _quotable(name, str(value))) for name, value in named if value is not None]
 
 
 class DecryptionRejected(TokenRejected):
@@ -350,10 +378,8 @@ def rejection(
     return _FAMILIES[member // 100](member, claim=claim, scope=scope, error=error)
 
 
-def _rebuild(
-    kind: type[TokenRejected], reason: Reason, claim: str | None, scope: str | None, error: str | None
-) -> TokenRejected:
-    return kind(reason, claim=claim, scope=scope, error=error)
+def _rebuild(kind: type[TokenRejected], reason: Reason, details: dict[str, Any]) -> TokenRejected:
+    return kind(reason, **details)
 
 
 def _quotable(name: str, value: str) -> str:
@@ -363,12 +389,12 @@ def _quotable(name: str, value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def scope_text(value: str) -> str:
-    """``value`` if it is scope tokens with one space between them.
+def scope_text(value: str, name: str = "scope") -> str:
+    """``value`` if it is scope tokens, or what is written like them, with one space between them.
 
     :raises PolicyError: it is not
     """
     # RFC 6749, 3.3: scope = scope-token *( SP scope-token ), scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
     if not isinstance(value, str) or not re.fullmatch(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*", value):
-        raise PolicyError("scope holds something that RFC 6749 section 3.3 forbids")
+        raise PolicyError(f"{name} holds something that RFC 6749 section 3.3 forbids")
     return value

@@ -18,6 +18,7 @@ NAMES = [
     "AccessToken",
     "AccessTokenValidator",
     "AudiencePolicy",
+    "AuthorizationDetails",
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
@@ -26,6 +27,7 @@ NAMES = [
     "DecryptionKey",
     "DecryptionKeys",
     "DecryptionRejected",
+    "Demands",
     "DeprecatedAlgorithmWarning",
     "FileJWKSet",
     "HTTPTransport",
@@ -67,12 +69,16 @@ MEMBERS = {
     "RefreshSettings": " ".join(RefreshSettings.__dataclass_fields__) + " freshness",
     "RemoteJWKSet": "aget arefresh_for arefresh_now awarm export_state get import_state peek purge ready "
     "refresh_for refresh_now snapshot stats url warm",
-    "AccessToken": "audience claim claims client_id confirmation expires_at header identifier issued_at "
-    "issuer scopes subject",
+    "AccessToken": "audience authorization_details claim claims client_id confirmation expires_at header "
+    "identifier issued_at issuer scopes subject",
     "IDToken": "audience authenticated_at authentication_context authorized_party claim claims expires_at "
     "header identifier issued_at issuer nonce session_id subject",
     "IDTokenValidator": "clear_cache stats validate validate_hint clock keys policy",
-    "AccessTokenValidator": "avalidate clear_cache explain stats validate validate_many clock keys policy",
+    "AccessTokenValidator": "avalidate clear_cache explain require stats validate validate_many "
+    "clock keys policy",
+    "AuthorizationDetails": "actions datatypes identifier locations privileges",
+    "Demands": "acr_values any_role any_scope authorization_details check max_age role_claim roles scopes",
+    "InsufficientScope": "challenge error error_response status",
     "PresentedCertificate": "from_certificate from_der from_pem from_sha256 thumbprint",
     "AudiencePolicy": "aliases bind bind_metadata client_assertion from_json from_mapping from_toml note "
     "obliges request_object rule to_mapping",

@@ -20,6 +20,8 @@ def test_status_follows_rfc_6750_section_3_1(reason: Reason) -> None:
     assert isinstance(error, keybound.TokenRejected)
     status, code = {
         Reason.SCOPE_INSUFFICIENT: (403, "insufficient_scope"),
+        Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: (403, "insufficient_scope"),
+        Reason.ROLE_INSUFFICIENT: (403, "insufficient_scope"),
         # RFC 9470, 3.
         Reason.AUTHENTICATION_INSUFFICIENT: (401, "insufficient_user_authentication"),
         Reason.AUTHENTICATION_TOO_OLD: (401, "insufficient_user_authentication"),

@@ -169,6 +169,19 @@ def id_token(make: dict[str, Any] = {}, **checked: Any) -> Callable[[Any], objec
     return judge
 
 
+def demand(**demands: Any) -> Callable[[Any], object]:
+    def judge(world: Any) -> object:
+        validator, details = world.validator(), [{"type": "a"}]
+        token = validator.validate(world.token(roles=["a"], authorization_details=details))
+        return validator.require(token, keybound.Demands(**demands))
+
+    return judge
+
+
+def details(type_: str) -> Callable[[Any], object]:
+    return demand(authorization_details=keybound.AuthorizationDetails(type=type_))
+
+
 SENDER = EncryptionKey.generate("A128GCMKW")
 AGREED = EncryptionKey.generate("ECDH-ES")
 RULES: dict[str, Any] = {"algorithms": ["A128GCMKW"], "encryptions": ["A128CBC-HS256"]}
@@ -226,7 +239,7 @@ BY_JWE: dict[Reason, Callable[[Any], object]] = {
 }
 
 
-# What only the validators of other kinds can say.
+# What only the validators of other kinds, and demands of a resource, can say.
 BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.CLAIM_INVALID: id_token({"azp": 5}),
     Reason.AUTHENTICATION_INSUFFICIENT: id_token({"acr": "bronze"}),
@@ -234,6 +247,8 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.NONCE_MISMATCH: id_token({"nonce": "m"}),
     Reason.AZP_MISMATCH: id_token({"azp": "client-2"}),
     Reason.HASH_MISMATCH: id_token({"code": "c"}, code="d"),
+    Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: details("b"),
+    Reason.ROLE_INSUFFICIENT: demand(roles="b"),
 }
 
 FAMILIES = {
@@ -299,6 +314,8 @@ def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
     assert id_token()(world)
     assert id_token({"auth_time": int(world.now), "azp": "client-1"}, max_age=60)(world)
     assert id_token({"code": "c"}, code="c")(world)
+    assert details("a")(world)
+    assert demand(roles="a")(world)
 
 
 def test_the_controls_of_all_vectors_are_accepted(world: Any, judge: Any) -> None:

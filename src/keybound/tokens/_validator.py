@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from keybound._hotpath import cache as token_cache
 from keybound._hotpath import signature
@@ -19,13 +19,32 @@ from keybound.keys import KeySource, as_key_source
 from keybound.limits import MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
 
-__all__ = ["Described", "Token", "TokenValidator", "numeric_date", "rejection_of", "text_claim"]
+__all__ = [
+    "Described",
+    "HasClaims",
+    "Token",
+    "TokenValidator",
+    "is_recent",
+    "numeric_date",
+    "octets",
+    "rejection_of",
+    "same_text",
+    "text_claim",
+]
 
 _REASON_MASK = (1 << DETAIL_SHIFT) - 1
 _ABSENT = object()
 """What a claim is that is not there; ``null`` is there, and of the wrong type."""
 
 Result = TypeVar("Result", bound=road.VerifiedToken)
+
+
+class HasClaims(Protocol):
+    """A verified token, or another verified answer that has claims."""
+
+    def claim(self, name: str, default: Any = None) -> Any:
+        """One claim, or ``default`` where there is none."""
+        ...
 
 
 class Described:
@@ -190,7 +209,7 @@ class TokenValidator(Described, Generic[Result]):
         return self._validator._situation()[1]
 
 
-def numeric_date(token: road.VerifiedToken, name: str) -> float | None:
+def numeric_date(token: HasClaims, name: str) -> float | None:
     """A NumericDate (RFC 7519, 2) other than the registered ones, or ``None`` where there is none.
 
     :raises ClaimRejected: it is malformed
@@ -203,7 +222,7 @@ def numeric_date(token: road.VerifiedToken, name: str) -> float | None:
     return float(value)
 
 
-def text_claim(token: road.VerifiedToken, name: str) -> str | None:
+def text_claim(token: HasClaims, name: str) -> str | None:
     """A claim that is text if it is there, or ``None`` where there is none.
 
     :raises ClaimRejected: it is malformed
@@ -214,6 +233,31 @@ def text_claim(token: road.VerifiedToken, name: str) -> str | None:
     if not isinstance(value, str):
         raise rejection(Reason.CLAIM_INVALID, claim=name)
     return value
+
+
+def is_recent(since: float, *, now: float, max_age: float, leeway: float) -> bool:
+    """Whether a user who authenticated at ``since`` did so within ``max_age`` seconds.
+
+    :raises ClaimRejected: it is in the future
+    """
+    # Each comparison with the clock is true for a good token, so a clock that says NaN accepts none.
+    if not since <= now + leeway:
+        raise rejection(Reason.CLAIM_INVALID, claim="auth_time")
+    return now - since <= max_age + leeway
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts are the same, in a time that does not tell where they differ."""
+    # Brings OpenSSL along, which nobody pays for at import time.
+    from hmac import compare_digest
+
+    return compare_digest(octets(one), octets(other))
+
+
+def octets(value: str) -> bytes:
+    """Text as UTF-8."""
+    # A lone surrogate equals nothing, and must not fail here.
+    return value.encode("utf-8", "surrogatepass")
 
 
 def rejection_of(rules: ClaimRules, error: str | None = None) -> Callable[[int], TokenRejected]:

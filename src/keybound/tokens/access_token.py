@@ -18,6 +18,7 @@ from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, MAX_THREADS, CacheSet
 from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
 from keybound.tokens._validator import Described, Token
+from keybound.tokens.demands import Demands, authorization_details
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
@@ -48,6 +49,14 @@ class AccessToken(Token):
         """``cnf`` (RFC 7800, 3.1), or ``None`` for a bearer token."""
         value: FrozenDict | None = self.claim("cnf")
         return value
+
+    def authorization_details(self, type: str | None = None) -> tuple[FrozenDict, ...]:  # noqa: A002
+        """The objects of ``authorization_details`` (RFC 9396, 9.1), checked for their form, read-only.
+
+        :param type: leave out those of other types
+        :raises ClaimRejected: the claim is malformed
+        """
+        return authorization_details(self, type)
 
     def __repr__(self) -> str:
         return f"<keybound.AccessToken {'bearer' if self.confirmation is None else 'bound'}>"
@@ -160,6 +169,22 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
             self._rejection_of(result) if isinstance(result, int) else cast(AccessToken, result)
             for result in results
         ]
+
+    def require(self, token: AccessToken, demands: Demands) -> AccessToken:
+        """Check what one resource demands, beyond what this validator demands of every token.
+
+        :param token: what :meth:`validate` has returned
+        :returns: the token
+        :raises InsufficientScope: the token does not meet the demands; ``.challenge()`` tells the client
+            what would
+        :raises ClaimRejected: a claim that had to be looked at is malformed
+        :raises Unavailable: the clock answers with something else than a time
+        """
+        if not isinstance(token, AccessToken) or not isinstance(demands, Demands):
+            raise PolicyError("require takes a verified access token and keybound.Demands")
+        now = None if demands.max_age is None else self._situation()[1]
+        demands.check(token, now=now, leeway=self.policy.leeway)
+        return token
 
     def explain(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Explanation:
         """Every check of :meth:`validate`, one by one, without accepting anything.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -18,7 +17,15 @@ from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy, check_seconds, text, text_list
 from keybound.profiles.oauth import OAUTH
-from keybound.tokens._validator import Token, TokenValidator, numeric_date, text_claim
+from keybound.tokens._validator import (
+    Token,
+    TokenValidator,
+    is_recent,
+    numeric_date,
+    octets,
+    same_text,
+    text_claim,
+)
 
 __all__ = ["IDToken", "IDTokenValidator"]
 
@@ -203,10 +210,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
             return
         if since is None:
             raise rejection(Reason.CLAIM_MISSING, claim="auth_time")
-        now, leeway = self._now(), self.policy.leeway
-        if not since <= now + leeway:
-            raise rejection(Reason.CLAIM_INVALID, claim="auth_time")
-        if not now - since <= min(bounds) + leeway:
+        if not is_recent(since, now=self._now(), max_age=min(bounds), leeway=self.policy.leeway):
             raise rejection(Reason.AUTHENTICATION_TOO_OLD, claim="auth_time")
 
 
@@ -229,7 +233,7 @@ def _check_nonce(token: IDToken, sent: str | None) -> None:
     nonce = text_claim(token, "nonce")
     if nonce is None and sent is not None:
         raise rejection(Reason.CLAIM_MISSING, claim="nonce")
-    if nonce is not None and (sent is None or not hmac.compare_digest(_octets(nonce), _octets(sent))):
+    if nonce is not None and (sent is None or not same_text(nonce, sent)):
         raise rejection(Reason.NONCE_MISMATCH)
 
 
@@ -249,12 +253,7 @@ def _check_hash(token: IDToken, name: str, value: str | None, *, demanded: bool 
     # A hash that nobody can compute proves nothing.
     if bits is None:
         raise rejection(Reason.HASH_MISMATCH, claim=name)
-    hashed = digest.sha2(bits, _octets(value))
+    hashed = digest.sha2(bits, octets(value))
     expected = base64url.encode(hashed[: len(hashed) // 2])
-    if not hmac.compare_digest(_octets(claimed), expected.encode()):
+    if not same_text(claimed, expected):
         raise rejection(Reason.HASH_MISMATCH, claim=name)
-
-
-def _octets(value: str) -> bytes:
-    # A lone surrogate equals nothing, and must not fail here.
-    return value.encode("utf-8", "surrogatepass")
