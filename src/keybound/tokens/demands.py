@@ -172,9 +172,11 @@ class Demands:
         value: Any = token.claim(name, _ABSENT)
         claim = ".".join(self.role_claim)
         for step in path:
-            if value is not _ABSENT and not isinstance(value, Mapping):
+            if value is _ABSENT:
+                break
+            if not isinstance(value, Mapping):
                 raise rejection(Reason.CLAIM_INVALID, claim=claim)
-            value = value if value is _ABSENT else value.get(step, _ABSENT)
+            value = value.get(step, _ABSENT)
         listed = [value] if isinstance(value, str) else value
         if not _is_list_of_text(listed):
             raise rejection(Reason.CLAIM_INVALID, claim=claim)
