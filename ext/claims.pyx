@@ -49,6 +49,7 @@ from contract cimport (
     REASON_KIND_MISMATCH,
     REASON_LIFETIME_TOO_LONG,
     REASON_NBF_INVALID,
+    REASON_NBF_MISSING,
     REASON_OK,
     REASON_SCOPE_INSUFFICIENT,
     REASON_SCOPE_INVALID,
@@ -133,12 +134,17 @@ cdef class CompiledClaims:
             own.issuer = _text_of(self._owned, rules.issuer)
         own.exp_required, own.iat_required = rules.exp_required, rules.iat_required
         own.sub_required, own.client_id_required = rules.sub_required, rules.client_id_required
+        own.nbf_required = rules.nbf_required
         own.jti_required, own.expired_accepted = rules.jti_required, rules.expired_accepted
         own.leeway, own.max_date = rules.leeway, MAX_NUMERIC_DATE
         own.has_max_lifetime = rules.max_lifetime is not None
         own.max_lifetime = rules.max_lifetime if own.has_max_lifetime else 0
         own.has_max_age = rules.max_age is not None
         own.max_age = rules.max_age if own.has_max_age else 0
+        own.has_max_expiry_distance = rules.max_expiry_distance is not None
+        own.max_expiry_distance = rules.max_expiry_distance if own.has_max_expiry_distance else 0
+        own.has_max_nbf_age = rules.max_nbf_age is not None
+        own.max_nbf_age = rules.max_nbf_age if own.has_max_nbf_age else 0
         own.binding = rules.binding
 
     def __dealloc__(self):
@@ -253,6 +259,8 @@ cdef int recheck_raw(
     if (verdict := _judge_nbf(rules, lasting, now)) != REASON_OK:
         return verdict
     if (verdict := _judge_iat(rules, lasting, now)) != REASON_OK:
+        return verdict
+    if (verdict := _judge_lifetime(rules, lasting, now)) != REASON_OK:
         return verdict
     if (verdict := _judge_age(rules, lasting, now)) != REASON_OK:
         return verdict
@@ -475,9 +483,8 @@ cdef int _times(
         return REASON_IAT_INVALID
     if (verdict := _judge_iat(rules, lasting, now)) != REASON_OK:
         return verdict
-    # Whoever bounds a lifetime or an age also requires exp and iat, see ClaimRules.
-    if rules.has_max_lifetime and lasting.exp - lasting.iat > rules.max_lifetime:
-        return REASON_LIFETIME_TOO_LONG
+    if (verdict := _judge_lifetime(rules, lasting, now)) != REASON_OK:
+        return verdict
     return _judge_age(rules, lasting, now)
 
 
@@ -492,7 +499,7 @@ cdef int _judge_exp(const kb_claim_rules *rules, const kb_lasting *lasting, doub
 
 cdef int _judge_nbf(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
     if not lasting.has_nbf:
-        return REASON_OK
+        return REASON_NBF_MISSING if rules.nbf_required else REASON_OK
     return REASON_OK if lasting.nbf <= now + rules.leeway else REASON_TOKEN_NOT_YET_VALID
 
 
@@ -502,10 +509,25 @@ cdef int _judge_iat(const kb_claim_rules *rules, const kb_lasting *lasting, doub
     return REASON_OK if lasting.iat <= now + rules.leeway else REASON_IAT_IN_FUTURE
 
 
-cdef int _judge_age(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
-    if not rules.has_max_age:
+cdef int _judge_lifetime(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
+    # Whoever bounds a lifetime, a distance or an age also requires the times for it, see TokenPolicy.
+    if rules.has_max_lifetime and lasting.exp - lasting.iat > rules.max_lifetime:
+        return REASON_LIFETIME_TOO_LONG
+    if not rules.has_max_expiry_distance:
         return REASON_OK
-    return REASON_OK if now - lasting.iat <= rules.max_age + rules.leeway else REASON_TOKEN_TOO_OLD
+    if not lasting.exp - (now + rules.leeway) <= rules.max_expiry_distance:
+        return REASON_LIFETIME_TOO_LONG
+    if lasting.has_iat and lasting.exp - lasting.iat > rules.max_expiry_distance:
+        return REASON_LIFETIME_TOO_LONG
+    return REASON_OK
+
+
+cdef int _judge_age(const kb_claim_rules *rules, const kb_lasting *lasting, double now) except -1 nogil:
+    if rules.has_max_age and not now - lasting.iat <= rules.max_age + rules.leeway:
+        return REASON_TOKEN_TOO_OLD
+    if rules.has_max_nbf_age and not now - lasting.nbf <= rules.max_nbf_age + rules.leeway:
+        return REASON_TOKEN_TOO_OLD
+    return REASON_OK
 
 
 cdef int _text(const kb_json_member *member, bint required, int missing, int invalid) except -1 nogil:

@@ -128,6 +128,7 @@ class Reason(enum.IntEnum):
     EXP_MISSING = 530, "The token has no expiration time"
     EXP_INVALID = 531, "The expiration time of the token is malformed"
     TOKEN_EXPIRED = 532, "The token has expired"
+    NBF_MISSING = 540, "The token has no not-before time"
     NBF_INVALID = 541, "The not-before time of the token is malformed"
     TOKEN_NOT_YET_VALID = 542, "The token is not valid yet"
     IAT_MISSING = 550, "The token has no time of issue"

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast, get_args
 from keybound._hotpath.contract import Algorithm, AudienceForm, Binding, ClaimRules, HeaderRules
 from keybound.errors import PolicyError, scope_text
 from keybound.jose import algorithms
-from keybound.kinds import FOREIGN_MARKERS, TokenKind
+from keybound.kinds import FOREIGN_MARKERS, TYPES, TokenKind
 from keybound.limits import DEFAULT_LIMITS, MAX_LEEWAY, MAX_NUMERIC_DATE, Limits
 
 __all__ = ["BindingMode", "KindRules", "Profile", "TokenPolicy"]
@@ -24,7 +24,8 @@ typed out.
 
 _BINDINGS = {"if-present": Binding.IF_PRESENT, "required": Binding.REQUIRED, "ignore": Binding.IGNORE}
 _GIVE_ACCESS = frozenset({TokenKind.ACCESS_TOKEN, TokenKind.INTROSPECTION_RESPONSE})
-_SWITCHED = frozenset({"exp", "iat", "sub", "client_id", "jti"})
+_SWITCHED = frozenset({"exp", "nbf", "iat", "sub", "client_id", "jti"})
+_BOUNDS = ("max_lifetime", "max_age", "max_expiry_distance", "max_nbf_age")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,9 @@ class KindRules:
     :param algorithms: allow-list for this kind, in place of the profile's
     :param max_lifetime: greatest ``exp`` minus ``iat``, in seconds
     :param max_age: greatest time since ``iat``, in seconds
+    :param max_expiry_distance: greatest distance of ``exp`` from now, and from ``iat`` where there is one,
+        in seconds
+    :param max_nbf_age: greatest time since ``nbf``, in seconds
     :param audience_form: how ``aud`` may be written
     :param tolerated_markers: marks of other kinds that an issuer is known to put into this kind
     """
@@ -51,6 +55,8 @@ class KindRules:
     algorithms: tuple[str, ...] | None = None
     max_lifetime: float | None = None
     max_age: float | None = None
+    max_expiry_distance: float | None = None
+    max_nbf_age: float | None = None
     audience_form: AudienceForm = AudienceForm.ANY
     tolerated_markers: int = 0
 
@@ -116,6 +122,8 @@ class TokenPolicy:
     leeway: float
     max_lifetime: float | None
     max_age: float | None
+    max_expiry_distance: float | None
+    max_nbf_age: float | None
     required_claims: tuple[str, ...]
     forbidden_claims: tuple[str, ...]
     expected_claims: tuple[tuple[str, str], ...]
@@ -128,7 +136,7 @@ class TokenPolicy:
         if not self.types:
             raise PolicyError("types is empty: no token could pass")
         check_seconds("leeway", self.leeway, 0, MAX_LEEWAY)
-        for name in ("max_lifetime", "max_age"):
+        for name in _BOUNDS:
             value = getattr(self, name)
             if value is not None:
                 check_seconds(name, value, 1)
@@ -157,6 +165,10 @@ class TokenPolicy:
             needed |= {"iat", "exp"}
         if self.max_age is not None:
             needed.add("iat")
+        if self.max_expiry_distance is not None:
+            needed.add("exp")
+        if self.max_nbf_age is not None:
+            needed.add("nbf")
         if self.binding == "required":
             needed.add("cnf")
         return needed
@@ -171,9 +183,12 @@ class TokenPolicy:
         audience: str | Iterable[str] | None = None,
         algorithms_: Iterable[str] | None = None,
         types: Iterable[str] | None = None,
+        explicit_typing: bool = False,
         leeway: float = 10,
         max_lifetime: float | None = None,
         max_age: float | None = None,
+        max_expiry_distance: float | None = None,
+        max_nbf_age: float | None = None,
         required_claims: Iterable[str] = (),
         forbidden_claims: Iterable[str] = (),
         expected_claims: Mapping[str, str] | None = None,
@@ -185,6 +200,8 @@ class TokenPolicy:
         """Check the options of a validator and put them together with its profile.
 
         No ``issuer`` or no ``audience`` means that the road does not compare it; the validator does.
+
+        :param explicit_typing: demand the ``typ`` that only this kind has (RFC 8725, 3.11)
         """
         if not isinstance(profile, Profile):
             raise PolicyError("profile must be one of keybound.profiles")
@@ -196,11 +213,15 @@ class TokenPolicy:
             audience=() if audience is None else text_list("audience", audience, some=True),
             audience_form=rules.audience_form,
             algorithms=algorithms.select(_allowed(profile, rules, algorithms_)),
-            types=rules.types if types is None else media_types(types),
-            typ_required=rules.typ_required,
+            types=_types(kind, rules, types, explicit_typing),
+            typ_required=rules.typ_required or explicit_typing,
             leeway=leeway,
             max_lifetime=_stricter("max_lifetime", max_lifetime, rules.max_lifetime),
             max_age=_stricter("max_age", max_age, rules.max_age),
+            max_expiry_distance=_stricter(
+                "max_expiry_distance", max_expiry_distance, rules.max_expiry_distance
+            ),
+            max_nbf_age=_stricter("max_nbf_age", max_nbf_age, rules.max_nbf_age),
             required_claims=_required(profile, rules, required_claims, allow_missing_exp),
             forbidden_claims=tuple(
                 dict.fromkeys((*rules.forbidden_claims, *text_list("forbidden_claims", forbidden_claims)))
@@ -227,12 +248,14 @@ class TokenPolicy:
         """What the hot path demands of the claims."""
         required = set(self.required_claims)
         bounded = self.max_lifetime is not None
+        distance = self.max_expiry_distance
         return ClaimRules(
             issuer=self.issuer,
             audiences=self.audience,
             audience_form=self.audience_form,
             # A lifetime or an age that cannot be computed is not within its bound.
-            exp_required="exp" in required or bounded,
+            exp_required="exp" in required or bounded or distance is not None,
+            nbf_required="nbf" in required or self.max_nbf_age is not None,
             iat_required="iat" in required or bounded or self.max_age is not None,
             sub_required="sub" in required,
             client_id_required="client_id" in required,
@@ -240,6 +263,8 @@ class TokenPolicy:
             leeway=float(self.leeway),
             max_lifetime=self.max_lifetime,
             max_age=self.max_age,
+            max_expiry_distance=distance,
+            max_nbf_age=self.max_nbf_age,
             required=tuple(name for name in self.required_claims if name not in _SWITCHED),
             forbidden=self.forbidden_claims,
             expected=self.expected_claims,
@@ -257,6 +282,17 @@ def _allowed(profile: Profile, rules: KindRules, given: Iterable[str] | None) ->
             "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
         )
     return names
+
+
+def _types(kind: TokenKind, rules: KindRules, given: Iterable[str] | None, explicit: bool) -> frozenset[str]:
+    # "false" from an environment variable would be true.
+    if type(explicit) is not bool:
+        raise PolicyError("explicit_typing must be True or False")
+    if not explicit:
+        return rules.types if given is None else media_types(given)
+    if given is not None:
+        raise PolicyError("explicit_typing says which type it is; give it or types, not both")
+    return frozenset(name for name, owner in TYPES.items() if owner is kind)
 
 
 def _required(

@@ -101,6 +101,7 @@ BY_TOKEN: dict[Reason, tuple[Forge, dict[str, Any], Any]] = {
     Reason.EXP_MISSING: (claims(exp=OMIT), {}, None),
     Reason.EXP_INVALID: (claims(exp="9999999999"), {}, None),
     Reason.TOKEN_EXPIRED: (claims(lifetime=-60), {}, None),
+    Reason.NBF_MISSING: (claims(), {"required_claims": ["nbf"]}, None),
     Reason.NBF_INVALID: (claims(nbf=None), {}, None),
     Reason.TOKEN_NOT_YET_VALID: (lambda world: world.token(nbf=world.now + 60), {}, None),
     Reason.IAT_MISSING: (claims(iat=OMIT), {"max_age": 60}, None),

@@ -155,10 +155,13 @@ def claim_rules(draw: Any) -> ClaimRules:
     """Any rules that a policy can compile to, and some that only other kinds of tokens will."""
     max_lifetime = draw(st.none() | st.sampled_from([1, 300, 300.5, 1e12]))
     max_age = draw(st.none() | st.sampled_from([1, 60, 0.5, 1e12]))
+    distance = draw(st.none() | st.sampled_from([1, 300, 300.5, 1e12]))
+    max_nbf_age = draw(st.none() | st.sampled_from([1, 60, 0.5, 1e12]))
     return ClaimRules(
         issuer=draw(st.sampled_from([None, *["https://as.example.com/tenant"] * 5, "", "\ud800"])),
         audiences=draw(st.sampled_from([(), *[("https://rs.example.com/", "x")] * 3, ("",)])),
-        exp_required=draw(st.booleans()) or max_lifetime is not None,
+        exp_required=draw(st.booleans()) or max_lifetime is not None or distance is not None,
+        nbf_required=draw(st.booleans()) or max_nbf_age is not None,
         iat_required=draw(st.booleans()) or max_lifetime is not None or max_age is not None,
         sub_required=draw(st.booleans()),
         client_id_required=draw(st.booleans()),
@@ -166,6 +169,8 @@ def claim_rules(draw: Any) -> ClaimRules:
         leeway=draw(st.sampled_from([0.0, 10.0, 0.1, 1e9])),
         max_lifetime=max_lifetime,
         max_age=max_age,
+        max_expiry_distance=distance,
+        max_nbf_age=max_nbf_age,
         required=draw(NAMES),
         forbidden=draw(NAMES),
         scopes=draw(st.lists(st.sampled_from(["read", "write", "a"]), max_size=2).map(tuple)),

@@ -313,6 +313,29 @@ def test_age_on_a_hit(place: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("bounds", "seconds", "reason"),
+    [
+        ({"max_nbf_age": 80}, 70, Reason.TOKEN_TOO_OLD),
+        ({"max_expiry_distance": 600}, -10, Reason.LIFETIME_TOO_LONG),
+    ],
+)
+def test_bounds_of_a_profile_on_a_hit(
+    place: Any, bounds: dict[str, float], seconds: float, reason: Reason
+) -> None:
+    kinds = {keybound.TokenKind.ACCESS_TOKEN: bounds}
+    profile = keybound.profiles.OAUTH.derive(name="bounded", source="a test", kinds=kinds)
+    validator = place.validator(profile=profile)
+    start = int(place.now)
+    raw = place.token(iat=OMIT, nbf=start - 20, exp=start + 600)
+    validator.validate(raw)
+    place.clock.set(start + seconds)
+    assert is_hit(validator, raw)
+    place.clock.set(math.nextafter(start + seconds, math.copysign(math.inf, seconds)))
+    assert verdict(validator, raw) is reason
+    assert counters(validator)["entries"] == 0
+
+
+@pytest.mark.parametrize(
     "text",
     ['"nbf":0', '"nbf":-0', '"nbf":2.5', '"nbf":17500003e2', '"exp":1750000300.25', '"exp":17500003E2'],
 )

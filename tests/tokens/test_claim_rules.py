@@ -162,6 +162,49 @@ def test_max_age(world: Any, judge: Any) -> None:
     judge.rejects(issued(-11), Reason.IAT_IN_FUTURE, max_age=60)
 
 
+def bounded(**rules: float) -> keybound.policy.Profile:
+    """A profile with these bounds for access tokens."""
+    return keybound.profiles.OAUTH.derive(
+        name="bounded", source="a test", kinds={keybound.TokenKind.ACCESS_TOKEN: rules}
+    )
+
+
+def test_how_far_ahead_a_token_may_expire(world: Any, judge: Any) -> None:
+    def expiring(seconds: float, **claims: Any) -> str:
+        return str(world.token(**{"iat": OMIT, "exp": world.now + seconds} | claims))
+
+    near = {"profile": bounded(max_expiry_distance=300)}
+    judge.accepts(expiring(300), **near)
+    judge.accepts(expiring(310), **near)
+    judge.rejects(expiring(310 + MICROSECOND), Reason.LIFETIME_TOO_LONG, **near)
+    judge.rejects(expiring(301), Reason.LIFETIME_TOO_LONG, **near, leeway=0)
+    judge.rejects(expiring(YEAR_9999 - world.now), Reason.LIFETIME_TOO_LONG, **near)
+    judge.rejects(world.token(exp=OMIT), Reason.EXP_MISSING, **near, allow_missing_exp=True)
+    # Where the issuer says when it began, it counts from there as well.
+    judge.accepts(expiring(250, iat=world.now - 50), **near)
+    judge.rejects(expiring(250, iat=world.now - 50 - MICROSECOND), Reason.LIFETIME_TOO_LONG, **near)
+    judge.rejects(expiring(305, iat=world.now), Reason.LIFETIME_TOO_LONG, **near)
+
+
+def test_how_long_ago_a_token_may_have_begun(world: Any, judge: Any) -> None:
+    def begun(seconds_ago: float) -> str:
+        return str(world.token(nbf=world.now - seconds_ago))
+
+    fresh = {"profile": bounded(max_nbf_age=60)}
+    judge.accepts(begun(0), **fresh)
+    judge.accepts(begun(70), **fresh)
+    judge.rejects(begun(70 + MICROSECOND), Reason.TOKEN_TOO_OLD, **fresh)
+    judge.rejects(begun(61), Reason.TOKEN_TOO_OLD, **fresh, leeway=0)
+    judge.rejects(begun(-11), Reason.TOKEN_NOT_YET_VALID, **fresh)
+    judge.rejects(world.token(), Reason.NBF_MISSING, **fresh)
+    judge.rejects(world.token(nbf=None), Reason.NBF_INVALID, **fresh)
+    # Both ages count where both are bounded.
+    both = {"profile": bounded(max_nbf_age=60), "max_age": 30}
+    judge.accepts(world.token(nbf=world.now - 60, iat=world.now - 30), **both)
+    judge.rejects(world.token(nbf=world.now - 60, iat=world.now - 41), Reason.TOKEN_TOO_OLD, **both)
+    judge.rejects(world.token(nbf=world.now - 71, iat=world.now - 30), Reason.TOKEN_TOO_OLD, **both)
+
+
 # iss
 
 

@@ -179,7 +179,8 @@ class ClaimRules:
     ``required`` and ``forbidden`` hold the operator's own claim names; the registered ones have a
     switch and a reason of their own. ``expected`` are claims and the one text that each must be. No
     ``issuer`` or no ``audiences`` means: not compared here. ``foreign`` are the markers of other kinds.
-    ``expired_accepted`` is for hints, which speak of the past.
+    ``expired_accepted`` is for hints, which speak of the past. ``max_expiry_distance`` is how far ``exp``
+    may be from now, and from ``iat`` where there is one; ``max_nbf_age`` is the greatest time since ``nbf``.
     """
 
     issuer: str | None
@@ -200,3 +201,6 @@ class ClaimRules:
     audience_form: AudienceForm = AudienceForm.ANY
     foreign: int = 0
     expired_accepted: bool = False
+    nbf_required: bool = False
+    max_expiry_distance: float | None = None
+    max_nbf_age: float | None = None

@@ -49,15 +49,20 @@ cdef struct kb_claim_rules:
     int audience_form
     bint exp_required
     bint iat_required
+    bint nbf_required
     bint sub_required
     bint client_id_required
     bint jti_required
     bint expired_accepted
     bint has_max_lifetime
     bint has_max_age
+    bint has_max_expiry_distance
+    bint has_max_nbf_age
     double leeway
     double max_lifetime
     double max_age
+    double max_expiry_distance
+    double max_nbf_age
     double max_date
     int binding
 

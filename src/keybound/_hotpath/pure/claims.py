@@ -142,7 +142,7 @@ def _expiration(rules: ClaimRules, claims: Claims, now: float, proof: bytes | No
 
 def _not_before(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
     if "nbf" not in claims:
-        return None
+        return Reason.NBF_MISSING if rules.nbf_required else None
     nbf = _numeric_date(claims, "nbf")
     if nbf is None:
         return Reason.NBF_INVALID
@@ -159,15 +159,28 @@ def _issued_at(rules: ClaimRules, claims: Claims, now: float, proof: bytes | Non
 
 
 def _lifetime(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
-    if rules.max_lifetime is None:
+    distance = rules.max_expiry_distance
+    if rules.max_lifetime is None and distance is None:
         return None
-    return Reason.LIFETIME_TOO_LONG if claims["exp"] - claims["iat"] > rules.max_lifetime else OK
+    if rules.max_lifetime is not None and claims["exp"] - claims["iat"] > rules.max_lifetime:
+        return Reason.LIFETIME_TOO_LONG
+    if distance is None or _is_near(claims, now + rules.leeway, distance):
+        return OK
+    return Reason.LIFETIME_TOO_LONG
+
+
+def _is_near(claims: Claims, now: float, distance: float) -> bool:
+    """Whether ``exp`` is at most ``distance`` seconds from now, and from ``iat`` where there is one."""
+    exp: float = claims["exp"]
+    return exp - now <= distance and ("iat" not in claims or exp - claims["iat"] <= distance)
 
 
 def _age(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
-    if rules.max_age is None:
+    bounds = [("iat", rules.max_age), ("nbf", rules.max_nbf_age)]
+    ages = [(now - claims[name], bound) for name, bound in bounds if bound is not None]
+    if not ages:
         return None
-    return OK if now - claims["iat"] <= rules.max_age + rules.leeway else Reason.TOKEN_TOO_OLD
+    return OK if all(age <= bound + rules.leeway for age, bound in ages) else Reason.TOKEN_TOO_OLD
 
 
 def _text(claims: Claims, name: str, required: bool, missing: Reason, invalid: Reason) -> int | None:
@@ -251,7 +264,7 @@ def _required_scopes(rules: ClaimRules, claims: Claims, now: float, proof: bytes
 
 def recheck(rules: CompiledClaims, claims: Claims, now: float, proof: bytes | None) -> int:
     """What changes from one presentation of a good token to the next: time and certificate."""
-    for judge in (_expiration, _not_before, _issued_at, _age, _confirmation):
+    for judge in (_expiration, _not_before, _issued_at, _lifetime, _age, _confirmation):
         verdict = judge(rules, claims, now, proof)
         if verdict is not None and verdict != OK:
             return verdict
