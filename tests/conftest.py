@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import json
@@ -197,19 +198,33 @@ def load_package(twin: str) -> ModuleType:
     """The whole package on one twin: the one in use, or a second one beside it in pure Python."""
     if twin == keybound.BACKEND:
         return keybound
-    in_use = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "keybound"}
     switches = {name: os.environ.pop(name, None) for name in ("KEYBOUND_PURE", "KEYBOUND_REQUIRE_NATIVE")}
-    for name in in_use:
-        del sys.modules[name]
     os.environ["KEYBOUND_PURE"] = "1"
     try:
-        return importlib.import_module("keybound")
+        with modules_of(SECOND):
+            return importlib.import_module("keybound")
     finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "keybound"]:
-            del sys.modules[name]
-        sys.modules.update(in_use)
         del os.environ["KEYBOUND_PURE"]
         os.environ.update({name: value for name, value in switches.items() if value is not None})
+
+
+SECOND: dict[str, ModuleType] = {}
+"""The modules of the package beside the one in use."""
+
+
+@contextlib.contextmanager
+def modules_of(package: dict[str, ModuleType]) -> Iterator[None]:
+    """What is imported late is imported from this package, and belongs to it from then on."""
+    in_use = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "keybound"}
+    for name in in_use:
+        del sys.modules[name]
+    sys.modules.update(package)
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "keybound"]:
+            package[name] = sys.modules.pop(name)
+        sys.modules.update(in_use)
 
 
 @pytest.fixture(scope="session")
@@ -270,13 +285,15 @@ class KindJudge:
     def ways(self, package: ModuleType, method: str) -> list[str]:
         """The method, and its twin for event loops where there is one."""
         waiting = f"a{method}"
-        return [method, waiting] if hasattr(type(self.make(package)), waiting) else [method]
+        with contextlib.nullcontext() if package is keybound else modules_of(SECOND):
+            return [method, waiting] if hasattr(type(self.make(package)), waiting) else [method]
 
     def call(
         self, package: ModuleType, raw: Any, options: dict[str, Any] | None, way: str, beside: dict[str, Any]
     ) -> Any:
-        result = getattr(self.make(package, **(options or {})), way)(raw, **beside)
-        return asyncio.run(result) if way.startswith("a") else result
+        with contextlib.nullcontext() if package is keybound else modules_of(SECOND):
+            result = getattr(self.make(package, **(options or {})), way)(raw, **beside)
+            return asyncio.run(result) if way.startswith("a") else result
 
 
 @pytest.fixture(scope="session")

@@ -164,6 +164,7 @@ def test_public_attributes(token: keybound.AccessToken) -> None:
     assert names == {
         *(
             "audience",
+            "authorization_details",
             "claim",
             "claims",
             "client_id",

@@ -17,6 +17,7 @@ from keybound.jose.decryption_keys import (
 from keybound.jose.jwe_algorithms import warn_of_deprecated
 from keybound.jose.jwe_header import DecryptionRules
 from keybound.jose.jwe_message import open_compact
+from keybound.jose.nesting import Opener
 from keybound.jose.registered_encryption import registered_encryption
 from keybound.limits import DEFAULT_LIMITS, Limits
 
@@ -27,7 +28,7 @@ _NESTED = "jwt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decryption:
+class Decryption(Opener):
     """Keys and rules for tokens that are signed and then encrypted (RFC 7519, 2: Nested JWT). Immutable.
 
     A validator with ``decryption=`` rejects a token that is not encrypted, and one without it a token

@@ -15,6 +15,7 @@ from keybound.clock import Clock
 from keybound.errors import PolicyError, Reason, TokenRejected, rejection
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
+from keybound.jose.nesting import Opener
 from keybound.keys import KeySource, as_key_source
 from keybound.limits import MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
@@ -185,8 +186,12 @@ class TokenValidator(Described, Generic[Result]):
         keys: KeySource | JWK,
         clock: Clock,
         cache: CacheSettings | None = None,
+        decryption: Opener | None = None,
     ) -> None:
         self._describe(policy, keys, clock, cache)
+        if decryption is not None and not isinstance(decryption, Opener):
+            raise PolicyError("decryption must be a keybound.Decryption or None")
+        self._decryption = decryption
         compiled, situation = self._road(result_type)
         self._validator: road.Validator[Result] = road.Validator(compiled, **situation)
 
@@ -199,7 +204,19 @@ class TokenValidator(Described, Generic[Result]):
         :raises TokenRejected: it is not
         :raises Unavailable: the key source cannot answer now
         """
-        return self._validator.validate(raw)
+        return self._validator.validate(self._signed(raw))
+
+    def _signed(self, raw: str | bytes) -> str | bytes:
+        """The signed token inside an encrypted one, or the token itself where there is no ``decryption``.
+
+        :raises TokenRejected: it does not open
+        """
+        if self._decryption is None:
+            return raw
+        opened = self._decryption.open(raw)
+        if isinstance(opened, int):
+            raise self._rejection(Reason(opened))
+        return opened
 
     def _now(self) -> float:
         """Seconds since 1970-01-01T00:00:00Z.

@@ -12,6 +12,7 @@ from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError, Reason, rejection
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.jose.jwk import JWK
+from keybound.jose.nesting import Opener
 from keybound.keys import KeySource
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
@@ -89,6 +90,8 @@ class IDTokenValidator(TokenValidator[IDToken]):
     :param required_claims: names that must be present, besides those of the profile
     :param forbidden_claims: names that must not be present
     :param expected_claims: claims and the one text that each must be
+    :param decryption: a :class:`keybound.Decryption` where tokens are signed and then encrypted; then those
+        that are not encrypted are rejected
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
     :raises PolicyError: the options are unsafe, contradictory or impossible
@@ -113,6 +116,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
         required_claims: Iterable[str] = (),
         forbidden_claims: Iterable[str] = (),
         expected_claims: Mapping[str, str] | None = None,
+        decryption: Opener | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
     ) -> None:
@@ -131,7 +135,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
             expected_claims=expected_claims,
             limits=limits,
         )
-        super().__init__(policy, IDToken, keys=keys, clock=clock)
+        super().__init__(policy, IDToken, keys=keys, clock=clock, decryption=decryption)
         self._audiences = {*policy.audience, *text_list("trusted_audiences", trusted_audiences)}
         self._parties = {*policy.audience, *text_list("authorized_parties", authorized_parties)}
         self._acr_values = text_list(
@@ -178,7 +182,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
         :raises TokenRejected: it is not an ID token of this issuer for this client
         :raises Unavailable: the key source cannot answer now
         """
-        token = self._hints.validate(raw)
+        token = self._hints.validate(self._signed(raw))
         self._check_parties(token)
         return token
 
