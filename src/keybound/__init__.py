@@ -31,8 +31,6 @@ from keybound.jose.jwk_set import JWKSet
 from keybound.kinds import TokenKind, classify
 from keybound.limits import CacheSettings, Limits
 from keybound.tokens.access_token import AccessToken, AccessTokenValidator
-from keybound.tokens.demands import AuthorizationDetails, Demands
-from keybound.tokens.id_token import IDToken, IDTokenValidator
 
 if typing.TYPE_CHECKING:
     from keybound import audience
@@ -43,6 +41,8 @@ if typing.TYPE_CHECKING:
     from keybound.jose.decryption_keys import DecryptionKeys
     from keybound.jose.jwe_algorithms import DeprecatedAlgorithmWarning
     from keybound.keys import FileJWKSet, HTTPTransport, RefreshSettings, RemoteJWKSet
+    from keybound.tokens.demands import AuthorizationDetails, Demands
+    from keybound.tokens.id_token import IDToken, IDTokenValidator
 
 __all__ = [
     "BACKEND",
@@ -102,6 +102,8 @@ def __getattr__(name: str) -> object:
         "DecryptionKey": "jose.decryption_key",
         "DecryptionKeys": "jose.decryption_keys",
         "DeprecatedAlgorithmWarning": "jose.jwe_algorithms",
+        **dict.fromkeys(("AuthorizationDetails", "Demands"), "tokens.demands"),
+        **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
         **dict.fromkeys(("FileJWKSet", "HTTPTransport", "RefreshSettings", "RemoteJWKSet"), "keys"),
         "audience": "audience",
         "jwe": "jose.jwe",

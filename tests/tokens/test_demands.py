@@ -434,7 +434,7 @@ def test_demands_on_what_nobody_verified(world: Any, token: Any) -> None:
         Demands(scopes="admin").check(token)
 
 
-@pytest.mark.parametrize("demands", [None, "admin", {"scopes": "admin"}, 5])
+@pytest.mark.parametrize("demands", [None, "admin", {"scopes": "admin"}, 5, Demands])
 def test_demands_that_are_none(world: Any, demands: Any) -> None:
     with pytest.raises(keybound.PolicyError):
         world.validator().require(world.validator().validate(world.token()), demands)
