@@ -16,6 +16,7 @@ import pytest
 
 import keybound
 from keybound.audience import KINDS, POLICIES, AudiencePolicy
+from keybound.audience.table import TITLES
 from keybound.errors import PolicyError
 from keybound.testing import FakeIssuer
 
@@ -205,29 +206,23 @@ def test_verdicts_are_those_of_the_table(server, name, kind):
 @every_kind
 def test_the_printed_table_is_that_of_the_text(server, name, kind):
     """S002-14: what an operator reads is what is judged."""
-    shown = {
-        line.split("|")[2].strip(): [cell.strip() for cell in line.split("|")[3:-1]]
-        for line in str(POLICIES[name]).splitlines()
-        if line.startswith(f"| {kind}")
-    }
-    (head,) = (line for line in str(POLICIES[name]).splitlines() if line.startswith("| kind"))
-    columns = [cell.strip() for cell in head.split("|")[3:-1]]
-    names = {"bc": "backchannel authentication", "authz": "authorization", "other": "another"}
-    places = names | {"par": "pushed authorization request"}
+    _, _, text = str(POLICIES[name]).partition(f"{TITLES[kind]}:")
+    table = text.strip().split("\n\n")[0].splitlines()
+    head, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+    shown = {place: dict(zip(head[1:], cells, strict=True)) for place, *cells in lines}
     seen = set()
     for at, singles, _ in written(name, kind):
-        place = places.get(at, at)
-        place = next((found for found in (place, "everywhere else", "everywhere") if found in shown), None)
+        place = next((place for place in (at, "elsewhere", "everywhere") if place in shown), None)
         assert (place is None) == ("-" in singles)
         if place is None:
             continue
         seen.add(place)
-        cells = dict(zip(columns, shown[place], strict=True))
         for column, cell in zip(COLUMNS, singles, strict=True):
             # A row for many endpoints speaks under "itself" of those that have no column.
-            many = place.startswith("everywhere")
+            many = place in ("elsewhere", "everywhere")
             if not (many and at in COLUMNS and column in (at, "itself")):
-                assert cells.get(names.get(column, column), cell) == cell, (at, column)
+                printed = shown[place].get("another" if column == "other" else column, cell)
+                assert printed == cell, (at, column)
     assert seen == set(shown)
 
 

@@ -29,6 +29,18 @@ class AudienceVerdict(NamedTuple):
     def __bool__(self) -> bool:
         return self.outcome != "reject"
 
+    @property
+    def description(self) -> str:
+        """One fixed English sentence without its full stop."""
+        return _SENTENCES.get(self.code) or self.reason.description
+
+
+_SENTENCES = {
+    Reason.OK.code: "The audience is accepted",
+    "aud_not_recommended": "The audience is accepted, and another is recommended",
+    "aud_array_not_recommended": "The audience is accepted, and not to be an array is recommended",
+}
+
 
 def _warning(code: str) -> AudienceVerdict:
     return AudienceVerdict("warn", Reason.OK, code)

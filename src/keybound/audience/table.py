@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEGEND",
-    "NO_RULE",
+    "TITLES",
     "Difference",
     "Row",
     "columns",
@@ -25,32 +25,37 @@ __all__ = [
     "text_table",
 ]
 
-_USUAL = ("token_endpoint", "backchannel_authentication_endpoint", "authorization_endpoint")
+TITLES: dict[Kind, str] = {"client_assertion": "Client assertions", "request_object": "Request objects"}
+"""Heads of the two tables of a policy."""
 
 LEGEND = (
-    "The columns are values of aud: A accepted, W accepted with a warning, R rejected; itself: the URL of "
-    "the endpoint that receives it, another: that of any other endpoint, where no column names them."
+    "A accepted, W accepted with a warning, R rejected. Columns are values of aud: the issuer; the endpoints "
+    "token, bc (backchannel authentication), authz (authorization), par (pushed authorization request); "
+    "itself, the endpoint that receives it, and another, where no column names them."
 )
-"""What the cells of a table mean."""
+"""What the tables mean."""
 
-NO_RULE = "-"
-"""Where a policy has no rule, and so nothing can be judged."""
+_USUAL = ("token_endpoint", "backchannel_authentication_endpoint", "authorization_endpoint")
+_SHORT = {
+    "backchannel_authentication_endpoint": "bc",
+    "authorization_endpoint": "authz",
+    "pushed_authorization_request_endpoint": "par",
+    THIS_ENDPOINT: "itself",
+    ANY_ENDPOINT: "another",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """What becomes of each value at one endpoint.
 
-    :ivar kind: what is received
-    :ivar at: where: the metadata name of the endpoint, or ``"any_endpoint"``
-    :ivar place: where, in words
+    :ivar at: metadata name of the endpoint, or ``"any_endpoint"``
+    :ivar place: the same in words
     :ivar cells: ``"A"`` (accepted), ``"W"`` (accepted with a warning) or ``"R"`` (rejected) by value, in
-        the order of :func:`columns`; ``"any_endpoint"`` stands for an endpoint that is not named
-    :ivar array: the same for the forms of an array: ``"A"``, ``"W"``, ``"R"``, or ``"sole"`` if it is
-        accepted with one member alone
+        the order of :func:`columns`
+    :ivar array: the same for arrays with an accepted member, or ``"sole"`` if it must be the only one
     """
 
-    kind: Kind
     at: str
     place: str
     cells: dict[str, str]
@@ -61,8 +66,10 @@ class Row:
 class Difference:
     """One cell in which two policies differ.
 
-    :ivar value: the value, or ``"array"``
-    :ivar cells: what the two policies say of it; ``"-"`` where one has no rule
+    :ivar kind: what is received
+    :ivar at: where, as in :class:`Row`
+    :ivar value: the value, ``"array"``, or ``"rule"`` where one of the policies has none
+    :ivar cells: what the two policies say
     """
 
     kind: Kind
@@ -72,60 +79,51 @@ class Difference:
 
 
 def columns(*policies: AudiencePolicy) -> tuple[str, ...]:
-    """The values that tell these policies apart: those of the usual tables, then what else they name."""
-    named = {
-        name
-        for policy in policies
-        for kind in KINDS
-        for rule in getattr(policy, kind)
-        for name in rule.accept
-    }
-    others = sorted(named - {ISSUER, *_USUAL, THIS_ENDPOINT, ANY_ENDPOINT})
-    return ISSUER, *_USUAL, *others, THIS_ENDPOINT, ANY_ENDPOINT
+    """The values that tell these policies apart: those of the usual tables, then what else they accept."""
+    rules = (rule for policy in policies for kind in KINDS for rule in getattr(policy, kind))
+    others = {name for rule in rules for name in rule.accept} - {ISSUER, *_USUAL, THIS_ENDPOINT, ANY_ENDPOINT}
+    return ISSUER, *_USUAL, *sorted(others), THIS_ENDPOINT, ANY_ENDPOINT
 
 
-def rows(policy: AudiencePolicy, values: tuple[str, ...] | None = None) -> Iterator[Row]:
-    """The table of a policy, one row for each rule.
+def rows(policy: AudiencePolicy, kind: Kind, values: tuple[str, ...]) -> Iterator[Row]:
+    """The table of a policy for one kind of token, one row for each rule.
 
-    :param values: the columns; those of the policy when not given
+    :param values: the columns
     """
-    values = values or columns(policy)
-    for kind in KINDS:
-        rules = getattr(policy, kind)
-        for rule in rules:
-            where = place(rule.at, alone=len(rules) == 1)
-            cells = {value: _cell(rule, rule.at, value) for value in values}
-            yield Row(kind=kind, at=rule.at, place=where, cells=cells, array=_array(rule))
+    rules = getattr(policy, kind)
+    for rule in rules:
+        where = place(rule.at, alone=len(rules) == 1)
+        cells = {value: _cell(rule, rule.at, value) for value in values}
+        yield Row(at=rule.at, place=where, cells=cells, array=_array(rule))
 
 
 def differences(first: AudiencePolicy, second: AudiencePolicy) -> Iterator[Difference]:
     """Every cell in which two policies differ, at every endpoint that one of them names."""
-    both, values = (first, second), columns(first, second)
+    values = (*columns(first, second), "array")
     for kind in KINDS:
-        places = dict.fromkeys(rule.at for policy in both for rule in getattr(policy, kind))
-        for at in places:
-            left, right = (_cells(policy.rule(kind, at), at, values) for policy in both)
-            for value in left:
-                if left[value] != right[value]:
-                    yield Difference(kind=kind, at=at, value=value, cells=(left[value], right[value]))
+        for at in dict.fromkeys(rule.at for policy in (first, second) for rule in getattr(policy, kind)):
+            left, right = first.rule(kind, at), second.rule(kind, at)
+            if left is None or right is None:
+                cells = ("yes" if left else "no", "yes" if right else "no")
+                yield Difference(kind=kind, at=at, value="rule", cells=cells)
+                continue
+            for value in values:
+                cells = _cell(left, at, value), _cell(right, at, value)
+                if cells[0] != cells[1]:
+                    yield Difference(kind=kind, at=at, value=value, cells=cells)
 
 
 def text_table(policy: AudiencePolicy) -> str:
-    """The policy as a heading, its source and a table in Markdown."""
+    """The policy in Markdown: a heading, what is true of all of it, and a table for each kind of token."""
     values = columns(policy)
-    head = ["kind", "received at", *map(short, values), "array"]
-    body = [[row.kind, row.place, *row.cells.values(), row.array] for row in rows(policy, values)]
-    widths = [max(len(line[at]) for line in (head, *body)) for at in range(len(head))]
-    lines = [
-        f"# {policy.name}",
-        "",
-        *(f"{name}: {value}" for name, value in facts(policy)),
-        "",
-        *(_line(line, widths) for line in (head, ["-" * width for width in widths], *body)),
-        "",
-        LEGEND,
-    ]
-    return "\n".join(lines)
+    head = ["received at", *map(short, values), "array"]
+    lines = [f"# {policy.name}", "", *(f"{name}: {value}" for name, value in facts(policy))]
+    for kind in KINDS:
+        body = [[row.place, *row.cells.values(), row.array] for row in rows(policy, kind, values)]
+        widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
+        ruler = ["-" * width for width in widths]
+        lines += ["", f"{TITLES[kind]}:", "", *(_line(line, widths) for line in (head, ruler, *body))]
+    return "\n".join([*lines, "", LEGEND])
 
 
 def facts(policy: AudiencePolicy) -> list[tuple[str, str]]:
@@ -136,15 +134,14 @@ def facts(policy: AudiencePolicy) -> list[tuple[str, str]]:
 
 
 def short(name: str) -> str:
-    """The name of a value or endpoint as the head of a column has it."""
-    special = {THIS_ENDPOINT: "itself", ANY_ENDPOINT: "another"}
-    return special.get(name) or name.removesuffix("_endpoint").replace("_", " ")
+    """The name of a value or endpoint as a table has it."""
+    return _SHORT.get(name) or name.removesuffix("_endpoint").replace("_", " ")
 
 
 def place(at: str, *, alone: bool = False) -> str:
-    """The name of a place as the row of a table has it, ``alone`` if that is all rows."""
+    """Where a rule holds, in words; ``alone`` if the policy has no other."""
     if at == ANY_ENDPOINT:
-        return "everywhere" if alone else "everywhere else"
+        return "everywhere" if alone else "elsewhere"
     return short(at)
 
 
@@ -152,13 +149,9 @@ def _line(cells: list[str], widths: list[int]) -> str:
     return f"| {' | '.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))} |"
 
 
-def _cells(rule: AudienceRule | None, at: str, values: tuple[str, ...]) -> dict[str, str]:
-    if rule is None:
-        return dict.fromkeys((*values, "array"), NO_RULE)
-    return {value: _cell(rule, at, value) for value in values} | {"array": _array(rule)}
-
-
 def _cell(rule: AudienceRule, at: str, value: str) -> str:
+    if value == "array":
+        return _array(rule)
     if not _covers(rule.accept, at, value):
         return "R"
     return "A" if _covers(rule.recommend or rule.accept, at, value) else "W"

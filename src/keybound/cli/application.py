@@ -15,6 +15,7 @@ import click
 from keybound import __version__
 from keybound.cli import output
 from keybound.cli.about import about
+from keybound.cli.audience import audience
 from keybound.cli.bench import bench
 from keybound.cli.demo import demo
 from keybound.cli.explain import explain
@@ -69,7 +70,7 @@ def application(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (about, bench, demo, explain, inspect, thumbprint, verify):
+for _command in (about, audience, bench, demo, explain, inspect, thumbprint, verify):
     application.add_command(_command)
 
 

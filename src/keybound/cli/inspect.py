@@ -27,7 +27,7 @@ from keybound.policy import TokenPolicy
 from keybound.profiles import RFC9068
 from keybound.tokens.explain import claim_checks
 
-__all__ = ["inspect"]
+__all__ = ["decode", "inspect"]
 
 _BANNER = "UNVERIFIED: anybody can write a token that says this. Only validation tells whether it is true."
 
@@ -60,7 +60,8 @@ def inspect(token: bytes, clock: Clock, as_json: bool) -> int:
     return 1 if document["problems"] else 0
 
 
-def _document(token: bytes, now: float) -> dict[str, Any]:
+def decode(token: bytes) -> dict[str, Any]:
+    """What a token that nobody has verified holds, its times in words, and what cannot be decoded of it."""
     document: dict[str, Any] = {
         "verified": False,
         "header": None,
@@ -68,7 +69,6 @@ def _document(token: bytes, now: float) -> dict[str, Any]:
         "signature_bytes": None,
         "times": {},
         "problems": [],
-        "warnings": [],
     }
     parts = split(_POLICY.header_rules(), token)
     if isinstance(parts, int):
@@ -85,12 +85,17 @@ def _document(token: bytes, now: float) -> dict[str, Any]:
         document["problems"].append(_problem("signature", Reason.BASE64URL_INVALID))
     else:
         document["signature_bytes"] = len(signature)
-    header, claims = document["header"] or {}, document["claims"] or {}
+    claims = document["claims"] or {}
     document["times"] = {name: timestamp(claims[name]) for name in claims if name in TIME_CLAIMS}
+    return document
+
+
+def _document(token: bytes, now: float) -> dict[str, Any]:
+    document = decode(token) | {"warnings": []}
     if document["header"] is not None:
-        document["warnings"] += _about_header(header)
+        document["warnings"] += _about_header(document["header"])
     if document["claims"] is not None:
-        document["warnings"] += _about_claims(claims, now)
+        document["warnings"] += _about_claims(document["claims"], now)
     return document
 
 
