@@ -36,6 +36,7 @@ ONLY_IN = {
     "cryptography": {"jose", "binding", "clients", "_hotpath", "testing"},
     "click": {"cli"},
     "httpx": {"keys"},
+    "redis": {"stores"},
     "rich": {"cli"},
     "rich_click": {"cli"},
     # Python 3.10 has no tomllib, and takes tomli in its place.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_REPLAY_ENTRIES
+from keybound.stores._counters import Counters
 from keybound.stores.replay import FURTHEST_EXPIRY, check_times, proof_octets
 
 __all__ = ["MemoryReplayStore"]
@@ -77,16 +78,25 @@ class MemoryReplayStore:
         # PYTHONHASHSEED is set: nobody outside can choose what meets in one entry, slot or shard.
         self._proof_salt = secrets.token_bytes(32)
         self._principal_salt = secrets.token_hex(32)
-        self._counting = threading.RLock()
-        self._counted = dict.fromkeys((_SEEN, _OVER, *_MESSAGES), 0)
+        self._counters = Counters((_SEEN, _OVER, *_MESSAGES))
         _FORKS.watch(self)
 
-    def put(self, kind: str, principal: str, jti: str, *, expires_at: float, now: float) -> bool:
-        """See :meth:`keybound.stores.ReplayStore.put`."""
+    def put(
+        self,
+        kind: str,
+        principal: str,
+        jti: str,
+        *,
+        expires_at: float,
+        now: float,
+        issued_at: float | None = None,
+    ) -> bool:
+        """See :meth:`keybound.stores.ReplayStore.put`; ``issued_at`` makes no difference here."""
         plain = now.__class__ is expires_at.__class__ is float
         # Anything but the usual: whole numbers, a proof whose time is over, no time at all.
         if not (plain and 0.0 <= now < expires_at <= FURTHEST_EXPIRY) and not check_times(expires_at, now):
-            return self._count(_OVER)
+            self._counters.count(_OVER)
+            return False
         key = hash(self._proof_salt + proof_octets(kind, principal, jti))
         tag = hash(self._principal_salt + principal) & _TAG
         shard = self._shards[tag & _SHARDS - 1]
@@ -96,13 +106,22 @@ class MemoryReplayStore:
             outcome = shard.add(key, tag, expires_at, now)
         if outcome is _FIRST:
             return True
-        self._count(outcome)
+        self._counters.count(outcome)
         if outcome is _SEEN:
             return False
         raise Unavailable(_MESSAGES[outcome], retry_after=shard.relief(now))
 
-    async def aput(self, kind: str, principal: str, jti: str, *, expires_at: float, now: float) -> bool:
-        """See :meth:`keybound.stores.ReplayStore.aput`; never waits."""
+    async def aput(
+        self,
+        kind: str,
+        principal: str,
+        jti: str,
+        *,
+        expires_at: float,
+        now: float,
+        issued_at: float | None = None,
+    ) -> bool:
+        """:meth:`put` for use in an event loop; never waits."""
         return self.put(kind, principal, jti, expires_at=expires_at, now=now)
 
     def stats(self) -> dict[str, int]:
@@ -114,13 +133,8 @@ class MemoryReplayStore:
         """
         entries = sum(len(shard.entries) for shard in self._shards)
         expired = sum(shard.expired for shard in self._shards)
-        with self._counting:
-            return {_FIRST: entries + expired, **self._counted, "expired": expired, "entries": entries}
-
-    def _count(self, outcome: str) -> bool:
-        with self._counting:
-            self._counted[outcome] += 1
-        return False
+        counted = self._counters.numbers()
+        return {_FIRST: entries + expired, **counted, "expired": expired, "entries": entries}
 
     def _make_room(self, now: float) -> None:
         """Collect what the shards hold of the common budget without need."""
@@ -132,7 +146,7 @@ class MemoryReplayStore:
     def _locks(self) -> list[AbstractContextManager[object]]:
         """Every lock, in the order in which they may be held together."""
         shards = [shard.lock for shard in self._shards]
-        return [*shards, self._budget.lock, self._counting]
+        return [*shards, self._budget.lock, self._counters.lock]
 
     def __repr__(self) -> str:
         return f"<keybound.stores.MemoryReplayStore, {self.stats()['entries']} entries>"

@@ -17,7 +17,16 @@ FURTHEST_EXPIRY = MAX_NUMERIC_DATE + MAX_LEEWAY
 class ReplayStore(Protocol):
     """Remembers which proofs were used. Ask it last: a proof that fails any other check is not used up."""
 
-    def put(self, kind: str, principal: str, jti: str, *, expires_at: float, now: float) -> bool:
+    def put(
+        self,
+        kind: str,
+        principal: str,
+        jti: str,
+        *,
+        expires_at: float,
+        now: float,
+        issued_at: float | None = None,
+    ) -> bool:
         """Use up a proof, as one atomic step among all who share the store.
 
         :param kind: kind of token; the same ``jti`` in another kind is another proof
@@ -26,13 +35,24 @@ class ReplayStore(Protocol):
         :param jti: its identifier (RFC 7519, 4.1.7)
         :param expires_at: time from which on every validator that shares the store rejects the proof for
             its age, leeway included
-        :param now: time of the caller's clock; both in seconds since 1970-01-01T00:00:00Z
+        :param now: time of the caller's clock
+        :param issued_at: ``iat`` of the proof, if it has one: a store that lost something can then tell that
+            the proof is not among it; all times in seconds since 1970-01-01T00:00:00Z
         :returns: ``True`` for the first use; ``False`` for every other, and for a proof whose time is over
         :raises Unavailable: the store cannot tell; the proof must not be accepted
         """
         ...
 
-    async def aput(self, kind: str, principal: str, jti: str, *, expires_at: float, now: float) -> bool:
+    async def aput(
+        self,
+        kind: str,
+        principal: str,
+        jti: str,
+        *,
+        expires_at: float,
+        now: float,
+        issued_at: float | None = None,
+    ) -> bool:
         """:meth:`put` for use in an event loop."""
         ...
 

@@ -1,0 +1,159 @@
+"""Since when a server has forgotten nothing.
+
+A server that loses what it was told would let used proofs pass again, and revoked tokens. So every
+question to it comes with the time before which the proof cannot have been used, and the answer counts
+only if the server has kept everything since. What says so is a mark beside the entries: the time from
+which on nothing was lost, and the run of the server that it was made in. Where all entries are gone the
+mark is gone with them; a server that was killed may have kept the mark and lost what came after it, but
+it is another run. Whoever finds no mark of this run makes a new one, with the present time.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable
+
+from keybound.errors import PolicyError, Unavailable
+from keybound.limits import MAX_LEEWAY
+from keybound.stores._counters import Counters
+from keybound.stores._server import Call, Conversation, Script, Server, check_seconds
+
+__all__ = ["LOST", "VOUCH", "Epochs", "milliseconds"]
+
+LOST = -1
+"""What ``vouched()`` says where there is no mark of this run of the server."""
+
+VOUCH = """
+-- KEYS[1]: the mark. ARGV[2]: "1" if another run of the server may have lost entries.
+local function vouched()
+  local run, since = string.match(redis.call('GET', KEYS[1]) or '', '^(%w*) (%d+)$')
+  if not since then return -1 end
+  if ARGV[2] == '1' and run ~= string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') then return -1 end
+  return tonumber(since)
+end
+"""
+"""Lua: milliseconds since 1970 from which on the server has kept all, or ``LOST``."""
+
+_INSPECT = Script(
+    VOUCH
+    + """
+local memory = redis.call('INFO', 'memory')
+local limit = tonumber(string.match(memory, '%smaxmemory:(%d+)') or '0')
+local policy = string.match(memory, 'maxmemory_policy:([%w-]+)') or ''
+return {vouched(), limit > 0 and policy ~= 'noeviction' and 1 or 0, ARGV[1]}
+"""
+)
+
+_CLAIM = Script(
+    VOUCH
+    + """
+local mark = redis.call('GET', KEYS[1]) or ''
+if string.sub(mark, 1, 7) == 'claimed' or vouched() ~= -1 then return {0, ARGV[1]} end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', 10000)
+return {1, ARGV[1]}
+"""
+)
+"""The claim goes by itself if whoever made it does not come back."""
+
+_MARK = """
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
+redis.call('SET', KEYS[1], run .. ' ' .. ARGV[2])
+return {1, ARGV[1]}
+"""
+
+_SETTLE = Script("if redis.call('GET', KEYS[1]) ~= ARGV[3] then return {0, ARGV[1]} end" + _MARK)
+
+_DECLARE = Script(_MARK)
+
+
+class Epochs:
+    """The marks of one server.
+
+    :param durable: the operator vouches that the server loses nothing it has acknowledged
+    :param span: seconds; what is presented later than this after its use is rejected without the server
+    :param skew: seconds by which clocks of those who share the server differ, with the leeway they grant
+    :raises PolicyError: an option is not what it should be
+    """
+
+    def __init__(
+        self, server: Server, counters: Counters, *, durable: bool, span: float, skew: float
+    ) -> None:
+        if type(durable) is not bool:
+            raise PolicyError("durable must be True or False")
+        self.server = server
+        self.counters = counters
+        self.span = check_seconds("max_lifetime", span)
+        self.skew = check_seconds("skew", skew)
+        if self.skew > MAX_LEEWAY:
+            raise PolicyError(f"skew must be at most {MAX_LEEWAY} seconds")
+        self.watch = "0" if durable else "1"
+        self._inspected = [False] * server.tags
+
+    def mark(self, tag: int) -> str:
+        return self.server.key(tag, "since")
+
+    def floor(self, issued_at: float | None, expires_at: float) -> float:
+        """The time after which something was used for the first time, if it was."""
+        # Used before it was issued: no, apart from the clocks. Used longer than the span before its end: no.
+        latest = expires_at - self.span
+        return latest if issued_at is None else max(latest, issued_at - self.skew)
+
+    def inspect(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
+        """See to a group of entries before it is used: for the first time, or the first time after a loss.
+
+        :raises Unavailable: the server forgets entries when its memory is full
+        """
+        if self._inspected[tag]:
+            return
+        yield from self._inspect(tag, present)
+        for other in range(self.server.tags):
+            if not self._inspected[other]:
+                try:
+                    yield from self._inspect(other, present)
+                except Unavailable:
+                    # Part of a cluster is out of reach. It is seen to when it is asked for.
+                    continue
+
+    def distrust(self, tag: int) -> None:
+        """Inspect the group before it is used again."""
+        self._inspected[tag] = False
+
+    def _inspect(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
+        since, evicts = yield Call(_INSPECT, tag, (self.mark(tag),), (self.watch,))
+        if evicts:
+            raise Unavailable(
+                "the server of the store evicts entries when its memory is full; set its maxmemory-policy"
+                " to noeviction"
+            )
+        if since == LOST:
+            yield from self._renew(tag, present)
+        self._inspected[tag] = True
+
+    def _renew(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
+        """Make a mark, unless somebody else does."""
+        keys, claim = (self.mark(tag),), f"claimed by {secrets.token_hex(8)}"
+        (mine,) = yield Call(_CLAIM, tag, keys, (self.watch, claim))
+        if mine:
+            # A time at which the claim stood, while nothing was accepted: it can be vouched for from there.
+            since = milliseconds(present())
+            (settled,) = yield Call(_SETTLE, tag, keys, (since, claim))
+            if settled:
+                self.counters.count("renewed")
+
+    def declare(self, tag: int) -> Conversation[None]:
+        """Mark that nothing can have been lost, because there was nothing."""
+        yield Call(_DECLARE, tag, (self.mark(tag),), (0,))
+
+    def refusal(self, since: float, floor: float) -> Unavailable:
+        """Why something is refused whose first use may have been forgotten."""
+        # Somebody else's mark is on the way, or was lost again at once.
+        wait = 1.0 if since == LOST else since / 1000 - floor
+        return Unavailable(
+            "the server of the store may have lost what it was told before", retry_after=max(1.0, wait)
+        )
+
+
+def milliseconds(seconds: float) -> int:
+    """``seconds`` in whole milliseconds, rounded up."""
+    return math.ceil(seconds * 1000)

@@ -1,0 +1,590 @@
+"""The replay store on a real server: atomic among all who share it, and honest about what was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import keybound
+from keybound.errors import PolicyError, Reason, TokenRejected, Unavailable
+from keybound.stores import RedisReplayStore, ReplayStore
+from keybound.stores.replay import as_replay_store
+
+NOW = 1_750_000_000.0
+LATER = NOW + 1000
+"""Long after the first call of ``ready`` stores, which found an empty server at NOW."""
+
+SKEW, SPAN = 30.0, 3900.0
+
+
+class Ticks:
+    """A monotonic clock that stands until it is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def put(
+    store: ReplayStore, jti: str, principal: str = "client-1", *, now: float = LATER, **changes: Any
+) -> bool:
+    options = {"kind": "dpop_proof", "expires_at": now + 60, "issued_at": now} | changes
+    return store.put(options.pop("kind"), principal, jti, now=now, **options)
+
+
+@pytest.fixture
+def monotonic() -> Ticks:
+    return Ticks()
+
+
+@pytest.fixture
+def make(server: Any, closing: Any, monotonic: Ticks) -> Callable[..., RedisReplayStore]:
+    def one(where: object = server.url, **options: Any) -> RedisReplayStore:
+        store = RedisReplayStore(where, **{"monotonic": monotonic} | options)
+        closing.callback(store.close)
+        return store
+
+    return one
+
+
+@pytest.fixture
+def store(make: Callable[..., RedisReplayStore]) -> RedisReplayStore:
+    """One that has been in use for a while."""
+    used = make()
+    used.warm(now=NOW)
+    return used
+
+
+class TestOnce:
+    def test_first_and_second_use(self, store, make):
+        """S002-05: the same jti from the same client is rejected, at the same endpoint and at another."""
+        another = make()
+        assert put(store, "a")
+        assert not put(store, "a")
+        assert not put(another, "a")
+        assert put(another, "b")
+        assert not put(store, "b")
+        assert store.stats() | {"accepted": 1, "replayed": 2} == store.stats()
+
+    def test_g19_principals_kinds_and_namespaces_have_their_own(self, store, make):
+        other = make(namespace="staging:2")
+        other.warm(now=NOW)
+        for kind in ("dpop_proof", "client_assertion"):
+            for principal in ("client-1", "client-2"):
+                for one in (store, other):
+                    assert put(one, "a", principal, kind=kind)
+                    assert not put(one, "a", principal, kind=kind)
+
+    def test_in_event_loops_and_beside_threads(self, store):
+        """One object serves any number of event loops, one after another, and blocking callers."""
+
+        async def several(jti: str) -> list[bool]:
+            times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60, "issued_at": LATER}
+            calls = (store.aput("dpop_proof", "client-1", jti, **times) for _ in range(5))
+            try:
+                return await asyncio.gather(*calls)
+            finally:
+                await store.aclose()
+
+        assert sorted(asyncio.run(several("a"))) == [False] * 4 + [True]
+        assert sorted(asyncio.run(several("b"))) == [False] * 4 + [True]
+        assert not put(store, "a")
+        assert put(store, "c")
+        assert asyncio.run(several("c")) == [False] * 5
+
+    def test_clients_of_the_user(self, server, make, store, closing):
+        """As they are: pools, names and decoding are the user's; without an async client, threads ask."""
+        import redis.asyncio
+
+        client = closing.enter_context(server.client(decode_responses=True))
+        one = make(client)
+        assert put(one, "a")
+        assert not put(store, "a")
+
+        async def both() -> list[bool]:
+            times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60, "issued_at": LATER}
+            by_thread = await one.aput("dpop_proof", "client-1", "b", **times)
+            async with redis.asyncio.Redis(port=server.port, socket_timeout=5) as given:
+                other = make(client, async_client=given)
+                return [by_thread, await other.aput("dpop_proof", "client-1", "b", **times)]
+
+        assert asyncio.run(both()) == [True, False]
+
+    def test_one_round_trip(self, server, store):
+        with server.client() as client:
+            put(store, "warm")
+            before = client.info("commandstats")
+            for number in range(20):
+                put(store, f"jti-{number}")
+            after = client.info("commandstats")
+        calls = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
+        # The rest runs inside the script: see the store's own list of commands.
+        assert calls["cmdstat_evalsha"] == 20
+        assert {name for name, count in calls.items() if count} <= {
+            "cmdstat_evalsha", "cmdstat_get", "cmdstat_set", "cmdstat_info",
+        }  # fmt: skip
+
+    def test_keys_are_short_and_expire(self, server, store):
+        put(store, "j" * 16_000, "p" * 4000, expires_at=LATER + 60)
+        with server.client() as client:
+            (key,) = client.keys("keybound:used:*")
+            assert len(key) == len("keybound:used:") + 43
+            assert (60 + SKEW) * 1000 < client.pttl(key) <= (60 + 2 * SKEW) * 1000
+            assert client.keys("*") == client.keys("keybound:*")
+
+    def test_scripts_that_the_server_has_forgotten(self, server, store):
+        assert put(store, "a")
+        with server.client() as client:
+            client.script_flush()
+        assert not put(store, "a")
+        assert put(store, "b")
+
+
+class TestRaces:
+    WORKER = """
+import json, sys
+from keybound.errors import Unavailable
+from keybound.stores import RedisReplayStore
+store = RedisReplayStore(sys.argv[1], pause=1e-6, deadline=8)
+print("ready", flush=True)
+for line in sys.stdin:
+    task = json.loads(line)
+    accepted = []
+    for jti, issued_at in task["proofs"]:
+        times = {"issued_at": issued_at, "expires_at": issued_at + 600, "now": task["now"]}
+        try:
+            if store.put("dpop_proof", "client-1", jti, **times):
+                accepted.append(jti)
+        except Unavailable:
+            pass
+    print(json.dumps(accepted), flush=True)
+store.close()
+"""
+
+    @pytest.fixture
+    def workers(self, server):
+        """Four processes, to which a test gives proofs and the time, and which say what they accept."""
+        command = [sys.executable, "-c", self.WORKER, server.url]
+        pipe = subprocess.PIPE
+        started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
+        try:
+            for worker in started:
+                assert worker.stdout.readline() == "ready\n"
+            yield started
+        finally:
+            for worker in started:
+                worker.stdin.close()
+                worker.stdout.read()
+                worker.stdout.close()
+                worker.wait()
+
+    @staticmethod
+    def tell(workers: list[Any], proofs: list[tuple[str, float]], now: float) -> None:
+        for worker in workers:
+            worker.stdin.write(json.dumps({"proofs": proofs, "now": now}) + "\n")
+            worker.stdin.flush()
+
+    @staticmethod
+    def hear(workers: list[Any]) -> list[str]:
+        return [jti for worker in workers for jti in json.loads(worker.stdout.readline())]
+
+    def test_four_processes_accept_each_proof_once(self, store, workers):
+        proofs = [(f"jti-{number}", LATER) for number in range(500)]
+        self.tell(workers, proofs, LATER)
+        assert sorted(self.hear(workers)) == sorted(jti for jti, _ in proofs)
+        self.tell(workers, proofs, LATER + 300)
+        assert self.hear(workers) == []
+
+    def test_killed_and_restarted_during_a_run(self, server, store, workers):
+        """No proof is accepted twice, whatever is lost, and new ones are accepted again."""
+        proofs: list[tuple[str, float]] = []
+        accepted: list[str] = []
+        now = LATER
+        for turn in range(4):
+            fresh = [(f"jti-{turn}-{number}", now) for number in range(150)]
+            proofs += fresh
+            self.tell(workers, fresh, now)
+            if turn % 2:
+                server.kill()
+                server.start()
+            accepted += self.hear(workers)
+            # All of them again, while the server has forgotten most.
+            self.tell(workers, proofs, now)
+            accepted += self.hear(workers)
+            now += SKEW + 5
+            last = [(f"last-{turn}", now)]
+            proofs += last
+            self.tell(workers, proofs, now)
+            heard = self.hear(workers)
+            assert f"last-{turn}" in heard
+            accepted += heard
+        assert len(accepted) == len(set(accepted))
+        assert len(accepted) > 300
+
+    def test_threads_share_one_store(self, store):
+        accepted: list[int] = []
+        barrier = threading.Barrier(8)
+
+        def work() -> None:
+            barrier.wait()
+            accepted.append(sum(put(store, f"jti-{number}") for number in range(200)))
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(accepted) == 200
+
+
+class TestLoss:
+    def refused(self, store: ReplayStore, jti: str = "a", **changes: Any) -> float:
+        with pytest.raises(Unavailable) as refused:
+            put(store, jti, **changes)
+        return float(refused.value.retry_after or 0)
+
+    def test_an_empty_server_vouches_for_nothing_before(self, make):
+        store = make()
+        assert self.refused(store, now=NOW) == pytest.approx(SKEW, abs=0.01)
+        assert self.refused(store, now=NOW + SKEW - 1) == pytest.approx(1, abs=0.01)
+        assert put(store, "a", now=NOW + SKEW)
+        # Issued before, or nobody knows when.
+        self.refused(store, "b", now=NOW + SKEW, issued_at=NOW + SKEW - 1)
+        self.refused(store, "b", now=NOW + 900, issued_at=None)
+        assert self.refused(store, "b", now=NOW + 900, issued_at=None) == pytest.approx(SPAN - 960, abs=0.01)
+        assert put(store, "b", now=NOW + SPAN - 60, issued_at=None)
+        assert store.stats() | {"renewed": 1, "refused_loss": 5} == store.stats()
+
+    def test_who_comes_later_finds_the_mark(self, make):
+        make().warm(now=NOW)
+        other = make()
+        assert put(other, "a", now=LATER)
+        assert other.stats()["renewed"] == 0
+
+    def test_the_very_first_start(self, make):
+        store = make()
+        store.declare_nothing_was_used()
+        assert put(store, "a", now=NOW, issued_at=None)
+        assert not put(store, "a", now=NOW, issued_at=None)
+
+    @pytest.mark.parametrize("durable", [False, True])
+    def test_a_flushed_server(self, server, make, durable):
+        store = make(durable=durable)
+        store.warm(now=NOW)
+        assert put(store, "a")
+        with server.client() as client:
+            client.flushall()
+        # The proof that was used, another one of that time, and one from after the loss was found.
+        self.refused(store, "a", now=LATER + 1, issued_at=LATER)
+        self.refused(store, "b", now=LATER + SKEW + 2, issued_at=LATER)
+        assert put(store, "c", now=LATER + SKEW + 2)
+        self.refused(store, "a", now=LATER + SKEW + 2, issued_at=LATER)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"appendonly": "yes", "appendfsync": "no"},
+            {"appendonly": "yes", "appendfsync": "everysec"},
+            {"save": "3600 1"},
+        ],
+        ids=["nothing", "aof-no", "aof-everysec", "snapshot"],
+    )
+    def test_a_killed_server_may_have_kept_its_mark_and_lost_what_came_after(
+        self, launch, kind, make, options
+    ):
+        server = launch(kind, **options)
+        store = make(server.url)
+        store.warm(now=NOW)
+        with server.client() as client:
+            client.save()
+        assert put(store, "a")
+        server.kill()
+        server.start()
+        with pytest.raises(Unavailable):
+            put(store, "b", issued_at=LATER - 1)
+        # What it does remember, it says; what it may have forgotten, it does not guess.
+        try:
+            assert not put(store, "a", now=LATER + 1, issued_at=LATER)
+        except Unavailable:
+            assert store.stats()["refused_loss"] == 2
+        assert put(store, "c", now=LATER + SKEW + 2)
+        assert store.stats()["renewed"] == 2
+
+    def test_a_durable_server_is_believed_after_it_was_killed(self, launch, kind, make):
+        server = launch(kind, appendonly="yes", appendfsync="always")
+        store = make(server.url, durable=True)
+        store.warm(now=NOW)
+        for number in range(50):
+            assert put(store, f"jti-{number}")
+        server.kill()
+        server.start()
+        assert not any(put(store, f"jti-{number}") for number in range(50))
+        assert put(store, "new", issued_at=LATER - 100)
+        assert store.stats()["renewed"] == 1
+
+    def test_a_claim_that_nobody_settles_goes_by_itself(self, server, make):
+        with server.client() as client:
+            client.set("keybound:since", "claimed by somebody", px=10_000)
+            store = make()
+            self.refused(store, now=LATER)
+            assert client.get("keybound:since") == b"claimed by somebody"
+            client.delete("keybound:since")
+        self.refused(store, now=LATER)
+        assert put(store, "a", now=LATER + SKEW + 1)
+
+    def test_a_conversation_that_was_held_up(self, server, make, monotonic):
+        """The mark is of the time at which it was claimed, not of the time at which the caller came."""
+
+        class Slow:
+            def __init__(self, client: Any) -> None:
+                self._client = client
+
+            def evalsha(self, *arguments: Any) -> Any:
+                monotonic.now += 7
+                return self._client.evalsha(*arguments)
+
+            def eval(self, *arguments: Any) -> Any:
+                return self._client.eval(*arguments)
+
+        with server.client() as client:
+            store = make(Slow(client))
+            self.refused(store, now=LATER)
+            since = int(client.get("keybound:since").split()[1])
+        assert since == (LATER + 14) * 1000
+
+
+class TestOutage:
+    def test_a_killed_server(self, server, store, monotonic):
+        assert put(store, "a")
+        server.kill()
+        with pytest.raises(Unavailable) as refused:
+            put(store, "b")
+        assert refused.value.retry_after == 1.0
+        # For a second nobody asks any more.
+        for _ in range(100):
+            with pytest.raises(Unavailable):
+                put(store, "b")
+        assert store.stats() | {"failed": 1, "spared": 100} == store.stats()
+        monotonic.now += 1.0
+        with pytest.raises(Unavailable):
+            put(store, "b")
+        assert store.stats() | {"failed": 2, "spared": 100} == store.stats()
+        server.start()
+        with pytest.raises(Unavailable) as refused:
+            put(store, "b")
+        assert store.stats()["spared"] == 101
+        monotonic.now += 1.0
+        with pytest.raises(Unavailable):
+            put(store, "b")
+        assert store.stats() | {"failed": 2, "refused_loss": 1, "renewed": 2} == store.stats()
+        assert put(store, "c", now=LATER + SKEW + 1)
+
+    def test_idle_connections_that_were_cut(self, server, store):
+        assert put(store, "a")
+        with server.client() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+        assert not put(store, "a")
+        assert put(store, "b")
+        assert store.stats()["failed"] == 0
+
+    @pytest.mark.parametrize("durable", [True, False])
+    def test_a_server_that_hangs(self, server, make, monotonic, durable):
+        store = make(deadline=0.2, durable=durable)
+        store.warm(now=NOW)
+        assert put(store, "a")
+        server.hang()
+        with pytest.raises(Unavailable):
+            put(store, "b")
+        monotonic.now += 1.0
+
+        async def late() -> None:
+            try:
+                await store.aput("dpop_proof", "client-1", "b", now=LATER, expires_at=LATER + 60)
+            finally:
+                await store.aclose()
+
+        with pytest.raises(Unavailable):
+            asyncio.run(late())
+        server.resume()
+        monotonic.now += 1.0
+        assert not put(store, "a")
+        assert put(store, "c")
+
+    def test_memory_steps_in_if_asked_to(self, server, make, monotonic):
+        store = make(on_loss="memory")
+        store.warm(now=NOW)
+        assert put(store, "a")
+        server.kill()
+        assert not put(store, "a")
+        assert put(store, "b")
+        assert not put(store, "b")
+        assert store.stats() | {"accepted": 1, "from_memory": 1, "replayed": 2} == store.stats()
+        monotonic.now += 1.0
+        server.start()
+        # It does not know b, this process does; and of what it cannot tell, memory tells.
+        assert not put(store, "b")
+        assert put(store, "c")
+        assert store.stats()["from_memory"] == 2
+
+        async def twice() -> list[bool]:
+            times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60}
+            try:
+                return [await store.aput("dpop_proof", "client-1", "d", **times) for _ in range(2)]
+            finally:
+                await store.aclose()
+
+        assert asyncio.run(twice()) == [True, False]
+
+    def test_a_server_that_evicts_is_no_store(self, server, make):
+        with server.client() as client:
+            client.config_set("maxmemory", "100mb")
+            client.config_set("maxmemory-policy", "volatile-lru")
+            store = make()
+            for _ in range(2):
+                with pytest.raises(Unavailable, match="noeviction"):
+                    put(store, "a")
+            client.config_set("maxmemory-policy", "noeviction")
+        store.warm(now=NOW)
+        assert put(store, "a")
+
+    def test_a_full_server(self, server, store, monotonic):
+        with server.client() as client:
+            client.config_set("maxmemory", "1")
+            with pytest.raises(Unavailable):
+                put(store, "a")
+            client.config_set("maxmemory", "0")
+        monotonic.now += 1.0
+        assert put(store, "a")
+
+    def test_answers_to_other_questions(self, make, closing):
+        """A server, or what stands before it, that mixes up connections."""
+        listener = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    while asked := connection.recv(65536):
+                        connection.sendall(b"+OK\r\n" * asked.count(b"CLIENT\r\n"))
+                        for _ in range(asked.count(b"EVALSHA\r\n")):
+                            connection.sendall(b"*3\r\n:1\r\n:0\r\n$5\r\nother\r\n")
+                            questions.append(asked)
+
+        questions: list[bytes] = []
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            store = make(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2", deadline=4)
+            with pytest.raises(Unavailable):
+                put(store, "a")
+            assert len(questions) == 1
+            assert store.stats() | {"accepted": 0, "failed": 1} == store.stats()
+        finally:
+            store.close()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+class TestBounds:
+    def test_a_noisy_principal_reaches_its_own_bound(self, make, server):
+        store = make(max_per_principal=10)
+        store.warm(now=NOW)
+        for number in range(10):
+            assert put(store, f"jti-{number}")
+        with pytest.raises(Unavailable) as refused:
+            put(store, "one more")
+        assert 1 <= refused.value.retry_after <= SPAN
+        assert not put(store, "jti-0")
+        assert put(store, "jti-0", "client-2")
+        assert store.stats()["refused_principal"] == 1
+        with server.client() as client:
+            (counter,) = (key for key in client.keys("keybound:many:*") if client.get(key) == b"10")
+            assert 0 < client.pttl(counter) <= SPAN * 1000
+            client.delete(counter)
+        assert put(store, "one more")
+
+    def test_a_proof_that_lives_too_long(self, store):
+        assert put(store, "a", expires_at=LATER + SPAN)
+        with pytest.raises(TokenRejected) as rejected:
+            put(store, "b", expires_at=LATER + SPAN + 1)
+        assert rejected.value.reason is Reason.LIFETIME_TOO_LONG
+        assert store.stats()["refused_lifetime"] == 1
+
+    def test_a_proof_that_is_over(self, store):
+        assert not put(store, "a", expires_at=LATER)
+        assert store.stats() | {"over": 1, "accepted": 0} == store.stats()
+
+    @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), True, "1750000000", -1])
+    @pytest.mark.parametrize("name", ["now", "expires_at", "issued_at"])
+    def test_no_time_at_all(self, store, name, wrong):
+        times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60, "issued_at": LATER}
+        with pytest.raises(Unavailable):
+            store.put("dpop_proof", "client-1", "a", **times | {name: wrong})
+
+    @pytest.mark.parametrize(
+        ("where", "options"),
+        [
+            ("http://127.0.0.1/", {}),
+            ("", {}),
+            (None, {}),
+            (5, {}),
+            ("redis://127.0.0.1:1/", {"async_client": 5}),
+            ("redis://127.0.0.1:1/", {"namespace": ""}),
+            ("redis://127.0.0.1:1/", {"namespace": "a b"}),
+            ("redis://127.0.0.1:1/", {"namespace": "{a}"}),
+            ("redis://127.0.0.1:1/", {"namespace": "x" * 65}),
+            ("redis://127.0.0.1:1/", {"deadline": 0}),
+            ("redis://127.0.0.1:1/", {"deadline": float("inf")}),
+            ("redis://127.0.0.1:1/", {"deadline": True}),
+            ("redis://127.0.0.1:1/", {"pause": -1}),
+            ("redis://127.0.0.1:1/", {"max_lifetime": "60"}),
+            ("redis://127.0.0.1:1/", {"skew": float("nan")}),
+            ("redis://127.0.0.1:1/", {"skew": 90_000}),
+            ("redis://127.0.0.1:1/", {"durable": "yes"}),
+            ("redis://127.0.0.1:1/", {"max_per_principal": 0}),
+            ("redis://127.0.0.1:1/", {"on_loss": "accept"}),
+            ("redis://127.0.0.1:1/", {"monotonic": 5}),
+        ],
+        ids=repr,
+    )
+    def test_options_that_are_none(self, where, options):
+        with pytest.raises(PolicyError):
+            RedisReplayStore(where, **options)
+
+    def test_clients_of_the_wrong_kind(self, server):
+        import redis.asyncio
+
+        with pytest.raises(PolicyError):
+            RedisReplayStore(redis.asyncio.Redis(port=server.port, socket_timeout=1))
+        with pytest.raises(PolicyError):
+            RedisReplayStore(server.url, async_client=server.client())
+        with pytest.raises(PolicyError, match="socket_timeout"):
+            RedisReplayStore(redis.Redis(port=server.port, socket_timeout=None))
+
+    def test_nothing_shows_the_password(self):
+        store = RedisReplayStore("redis://user:hunter2@127.0.0.1:1/0")
+        with pytest.raises(Unavailable) as refused:
+            put(store, "a")
+        assert "hunter2" not in f"{store!r} {store.stats()} {refused.value}"
+        with pytest.raises(PolicyError) as wrong:
+            RedisReplayStore("redis://user:hunter2@127.0.0.1:port/0")
+        assert "hunter2" not in str(wrong.value)
+        assert wrong.value.__cause__ is None
+
+    def test_it_is_a_replay_store(self, store):
+        assert as_replay_store(store) is store
+        assert issubclass(PolicyError, keybound.KeyboundError)
