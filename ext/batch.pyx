@@ -105,7 +105,7 @@ cdef class Batch:
             self._results[place] = known
         elif not self._enlist(job, known):
             # Several keys to try, or one that needs Python: the ordinary road.
-            self._results[place] = validator._run(raw, certificate)
+            self._results[place] = validator._run(self._keys, raw, certificate)
         return 0
 
     cdef bint _enlist(self, Job *job, Remembered known) except -1:

@@ -486,6 +486,7 @@ cdef class Validator:
     def __init__(self, policy, *, source, static_keys, clock, to_proof, reject, cache):
         self._policy = policy
         self._source = source
+        self._seek = getattr(source, "refresh_for", None)
         self._keys = static_keys
         self._clock = None if clock is system_clock else clock
         self._to_proof = to_proof
@@ -509,13 +510,33 @@ cdef class Validator:
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        result = self._run(raw, certificate)
+        result = self._run(self.index(), raw, certificate)
+        if isinstance(result, VerifiedToken):
+            return result
+        if result == REASON_KEY_UNKNOWN and self._seek is not None and self._seek(self._kid(raw)):
+            # The source has newer keys now, and this one among them.
+            result = self._run(self.index(), raw, certificate)
+        return self._conclude(result)
+
+    def _conclude(self, result):
+        """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
             return result
         raise self._reject(result)
 
-    cdef _run(self, raw, certificate):
-        cdef KeyIndex keys = self.index()
+    def _judge(self, keys, raw, certificate):
+        """A verified token or a verdict, with the keys of this :class:`~keybound.JWKSet`."""
+        return self._run(_index_of(keys), raw, certificate)
+
+    def _kid(self, raw):
+        """``kid`` of a token whose header has passed its rules."""
+        cdef Segments segments
+        if split_raw(self._policy._header, raw, &segments) != REASON_OK:
+            return None
+        header = self._policy._header.parse(segments.at[:segments.first_dot])
+        return header.kid if type(header) is Header else None
+
+    cdef _run(self, KeyIndex keys, raw, certificate):
         cdef double now = self.now()
         cdef bytes presented = self.proof(certificate)
         cdef kb_proof proof = proof_of(presented)
@@ -537,10 +558,7 @@ cdef class Validator:
     cdef KeyIndex index(self):
         if self._keys is not None:
             return self._keys
-        index = getattr(self._source.snapshot(), "_index", None)
-        if type(index) is not KeyIndex:
-            raise Unavailable("the key source did not answer with a keybound.JWKSet")
-        return index
+        return _index_of(self._source.snapshot())
 
     cdef double now(self) except? -1.0:
         return system_time() if self._clock is None else seconds(self._clock())
@@ -590,6 +608,13 @@ cdef class Validator:
         known = (<char *>hashed)[:32]
         self._thumbprints[certificate] = known
         return known
+
+
+cdef KeyIndex _index_of(keys):
+    index = getattr(keys, "_index", None)
+    if type(index) is not KeyIndex:
+        raise Unavailable("the key source did not answer with a keybound.JWKSet")
+    return index
 
 
 cdef str _spelling(raw):

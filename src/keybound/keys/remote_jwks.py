@@ -79,6 +79,7 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
         :raises Unavailable: there are none, and the issuer cannot be reached
         """
         held = self._held
+        # Where most calls end: no lock, no generator, no further call.
         if held is not None and self._monotonic() < held.lifetime.refresh_at:
             return held.value
         return run(self._looking())
@@ -92,6 +93,9 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
 
     async def aget(self, kid: str | None = None) -> JWKSet:
         """:meth:`get` in an event loop, which it never blocks."""
+        held = self._held
+        if kid is None and held is not None and self._monotonic() < held.lifetime.refresh_at:
+            return held.value
         return await arun(self._getting(kid))
 
     def refresh_for(self, kid: str) -> bool:

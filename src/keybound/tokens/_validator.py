@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from keybound._hotpath import cache as token_cache
 from keybound._hotpath import signature
@@ -16,9 +16,12 @@ from keybound.errors import PolicyError, Reason, TokenRejected, rejection
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 from keybound.jose.nesting import Opener
-from keybound.keys import KeySource, as_key_source
+from keybound.keys import KeySource, RefreshingKeySource, as_key_source
 from keybound.limits import MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
+
+if TYPE_CHECKING:
+    from keybound.binding.certificate import Certificate
 
 __all__ = [
     "Described",
@@ -56,6 +59,7 @@ class Described:
 
     _checked_policy: TokenPolicy
     _key_source: KeySource
+    _refreshing: RefreshingKeySource | None
     _given_clock: Clock
     _tokens: token_cache.TokenCache | None
 
@@ -71,7 +75,8 @@ class Described:
         if cache is not None and not isinstance(cache, CacheSettings):
             raise PolicyError("cache must be a keybound.CacheSettings or None")
         self._checked_policy = policy
-        self._key_source = as_key_source(keys)
+        self._key_source = source = as_key_source(keys)
+        self._refreshing = source if isinstance(source, RefreshingKeySource) else None
         self._given_clock = clock
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
 
@@ -98,6 +103,20 @@ class Described:
     def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
         """The exception for what a check behind the road has found; the caller raises it."""
         return rejection(reason, claim=claim, error=self._error)
+
+    async def _apresent(
+        self, validator: road.Validator[Result], raw: str | bytes, certificate: Certificate | None = None
+    ) -> Result:
+        """``validator.validate`` for an event loop: where keys have to be waited for, the loop goes on."""
+        source = self._refreshing
+        if source is None:
+            return validator.validate(raw, certificate=certificate)
+        verdict = validator._judge(await source.aget(), raw, certificate)
+        if verdict == Reason.KEY_UNKNOWN:
+            kid = validator._kid(raw)
+            if kid is not None and await source.arefresh_for(kid):
+                verdict = validator._judge(await source.aget(), raw, certificate)
+        return validator._conclude(verdict)
 
     @property
     def policy(self) -> TokenPolicy:
@@ -217,6 +236,10 @@ class TokenValidator(Described, Generic[Result]):
         if isinstance(opened, int):
             raise self._rejection(Reason(opened))
         return opened
+
+    async def _aopen(self, raw: str | bytes) -> Result:
+        """:meth:`_open` for an event loop."""
+        return await self._apresent(self._validator, self._signed(raw))
 
     def _now(self) -> float:
         """Seconds since 1970-01-01T00:00:00Z.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from keybound._hotpath import batch
 from keybound._hotpath import token as road
 from keybound._hotpath.scope import scope_tokens
 from keybound.clock import Clock, system_clock
-from keybound.errors import PolicyError, TokenRejected
+from keybound.errors import PolicyError, Reason, TokenRejected
 from keybound.frozen import FrozenDict
 from keybound.keys import KeySource
 from keybound.kinds import TokenKind
@@ -135,8 +135,8 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         super().__init__(compiled, **situation)
 
     async def avalidate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
-        """:meth:`validate` for use in an event loop; with keys at hand it never waits."""
-        return self.validate(raw, certificate=certificate)
+        """:meth:`validate` in an event loop, which it never blocks; with keys at hand it never waits."""
+        return await self._apresent(self, raw, certificate)
 
     def validate_many(
         self,
@@ -167,6 +167,11 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         if type(workers) is not int or not 1 <= workers <= MAX_THREADS:
             raise PolicyError(f"threads must be a whole number from 1 to {MAX_THREADS}")
         results = batch.validate_many(self, tokens, presented, workers)
+        again = self._found_meanwhile(tokens, results)
+        if again:
+            chosen = [tokens[place] for place in again], [presented[place] for place in again]
+            for place, result in zip(again, batch.validate_many(self, *chosen, workers), strict=True):
+                results[place] = result
         return [
             self._rejection_of(result) if isinstance(result, int) else cast(AccessToken, result)
             for result in results
@@ -189,6 +194,19 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         now = None if demands.max_age is None else self._situation()[1]
         check(demands, token, now=now, leeway=self.policy.leeway)
         return token
+
+    def _found_meanwhile(self, tokens: list[Any], results: list[road.VerifiedToken | int]) -> list[int]:
+        """Places of tokens whose key was unknown and is not any more, the source having been asked."""
+        source = self._refreshing
+        if source is None:
+            return []
+        kids = {
+            place: self._kid(tokens[place])
+            for place, result in enumerate(results)
+            if result == Reason.KEY_UNKNOWN
+        }
+        found = {kid for kid in dict.fromkeys(kids.values()) if kid is not None and source.refresh_for(kid)}
+        return [place for place, kid in kids.items() if kid in found]
 
     def explain(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Explanation:
         """Every check of :meth:`validate`, one by one, without accepting anything.

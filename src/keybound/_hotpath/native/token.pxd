@@ -57,10 +57,10 @@ cdef class Validator:
     cdef CompiledPolicy _policy
     cdef KeyIndex _keys
     cdef TokenCache _cache
-    cdef object _source, _clock, _to_proof, _reject
+    cdef object _source, _seek, _clock, _to_proof, _reject
     cdef dict _thumbprints
 
-    cdef _run(self, raw, certificate)
+    cdef _run(self, KeyIndex keys, raw, certificate)
     cdef KeyIndex index(self)
     cdef double now(self) except? -1.0
     cdef bint caches(self, raw) except -1

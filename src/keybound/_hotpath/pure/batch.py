@@ -17,4 +17,7 @@ def validate_many(
     :param certificates: one for each token, or ``None`` in its place
     :param threads: how many threads may share the work; here the interpreter lets only one
     """
-    return [validator._run(raw, certificate) for raw, certificate in zip(raws, certificates, strict=True)]
+    keys = validator._index()
+    return [
+        validator._run(keys, raw, certificate) for raw, certificate in zip(raws, certificates, strict=True)
+    ]

@@ -240,6 +240,7 @@ class Validator(Generic[Result]):
     ) -> None:
         self._policy = policy
         self._source = source
+        self._seek = getattr(source, "refresh_for", None)
         self._keys = static_keys
         self._clock = clock
         self._to_proof = to_proof
@@ -259,13 +260,30 @@ class Validator(Generic[Result]):
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        result = self._run(raw, certificate)
+        result = self._run(self._index(), raw, certificate)
+        if result == Reason.KEY_UNKNOWN and self._seek is not None and self._seek(self._kid(raw)):
+            # The source has newer keys now, and this one among them.
+            result = self._run(self._index(), raw, certificate)
+        return self._conclude(result)
+
+    def _conclude(self, result: VerifiedToken | int) -> Result:
+        """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
             return cast(Result, result)
         raise self._reject(result)
 
-    def _run(self, raw: Any, certificate: Any) -> VerifiedToken | int:
-        keys, now = self._situation()
+    def _judge(self, keys: Any, raw: Any, certificate: Any) -> VerifiedToken | int:
+        """A verified token or a verdict, with the keys of this :class:`~keybound.JWKSet`."""
+        return self._run(_index_of(keys), raw, certificate)
+
+    def _kid(self, raw: Any) -> str | None:
+        """``kid`` of a token whose header has passed its rules."""
+        parts = split(self._policy._header.rules, raw)
+        header = self._policy._header.parse(parts[0]) if not isinstance(parts, int) else parts
+        return None if isinstance(header, int) else header.kid
+
+    def _run(self, keys: KeyIndex, raw: Any, certificate: Any) -> VerifiedToken | int:
+        now = self._now()
         proof = self._to_proof(certificate)
         if self._cache is None or not self._may_be_cached(raw):
             return validate(self._policy, keys, raw, now, proof)
@@ -295,10 +313,7 @@ class Validator(Generic[Result]):
     def _index(self) -> KeyIndex:
         if self._keys is not None:
             return self._keys
-        index = getattr(self._source.snapshot(), "_index", None)
-        if type(index) is not KeyIndex:
-            raise Unavailable("the key source did not answer with a keybound.JWKSet")
-        return index
+        return _index_of(self._source.snapshot())
 
     def _now(self) -> float:
         return seconds(self._clock())
@@ -306,6 +321,13 @@ class Validator(Generic[Result]):
     def _may_be_cached(self, raw: Any) -> bool:
         # A look-up hashes the whole text, so the ceiling comes first.
         return (type(raw) is str or type(raw) is bytes) and len(raw) <= self._policy._header.rules.token_bytes
+
+
+def _index_of(keys: Any) -> KeyIndex:
+    index = getattr(keys, "_index", None)
+    if type(index) is not KeyIndex:
+        raise Unavailable("the key source did not answer with a keybound.JWKSet")
+    return index
 
 
 def _cost(text: str, token: VerifiedToken) -> int:
