@@ -127,7 +127,8 @@ cdef class CompiledClaims:
         own.expected_count = len(rules.expected)
         own.expected_names = self._texts([name for name, _ in rules.expected])
         own.expected = self._texts([text for _, text in rules.expected])
-        own.audience_form, own.foreign = rules.audience_form, rules.foreign
+        own.audience_form, own.audience_is_client = rules.audience_form, rules.audience_is_client
+        own.foreign = rules.foreign
         self._mark(own, [(name, marker) for name, marker in MARKERS.items() if marker & rules.foreign])
         own.has_issuer = rules.issuer is not None
         if own.has_issuer:
@@ -329,7 +330,7 @@ cdef int _check_members(
         return verdict
     if (verdict := _issuer(rules, found.iss)) != REASON_OK:
         return verdict
-    if (verdict := _audience(rules, found.aud)) != REASON_OK:
+    if (verdict := _audience(rules, found.client_id if rules.audience_is_client else found.aud)) != REASON_OK:
         return verdict
     if (verdict := _times(rules, &found, now, lasting)) != REASON_OK:
         return verdict

@@ -13,7 +13,7 @@ from keybound.jose import algorithms
 from keybound.kinds import FOREIGN_MARKERS, TYPES, TokenKind
 from keybound.limits import DEFAULT_LIMITS, MAX_LEEWAY, MAX_NUMERIC_DATE, Limits
 
-__all__ = ["BindingMode", "KindRules", "Profile", "TokenPolicy"]
+__all__ = ["AudienceClaim", "BindingMode", "KindRules", "MtlsEndpoints", "Profile", "TokenPolicy"]
 
 BindingMode = Literal["if-present", "required", "ignore"]
 """What to do about ``cnf``: check it where it is present, demand it, or look away (RFC 8705, 3).
@@ -21,6 +21,14 @@ BindingMode = Literal["if-present", "required", "ignore"]
 ``"ignore"`` accepts a stolen bound token from anybody. It exists for migrations and has to be
 typed out.
 """
+
+AudienceClaim = Literal["aud", "client_id"]
+"""Which claim names the audience of a token."""
+
+MtlsEndpoints = Literal["where-needed", "aliases", "root"]
+"""Which endpoints are called at their ``mtls_endpoint_aliases`` (RFC 8705, 5): those where the client
+certificate is needed for authentication or binding; every one that has an alias; or none, because
+the endpoints of the metadata's root are behind mutual TLS already ("mTLS everywhere")."""
 
 _BINDINGS = {"if-present": Binding.IF_PRESENT, "required": Binding.REQUIRED, "ignore": Binding.IGNORE}
 _GIVE_ACCESS = frozenset({TokenKind.ACCESS_TOKEN, TokenKind.INTROSPECTION_RESPONSE})
@@ -44,6 +52,8 @@ class KindRules:
         in seconds
     :param max_nbf_age: greatest time since ``nbf``, in seconds
     :param audience_form: how ``aud`` may be written
+    :param audience_claim: the claim that names the audience: ``aud``, or ``client_id`` for issuers whose
+        access tokens have no ``aud``
     :param tolerated_markers: marks of other kinds that an issuer is known to put into this kind
     """
 
@@ -58,6 +68,7 @@ class KindRules:
     max_expiry_distance: float | None = None
     max_nbf_age: float | None = None
     audience_form: AudienceForm = AudienceForm.ANY
+    audience_claim: AudienceClaim = "aud"
     tolerated_markers: int = 0
 
 
@@ -70,6 +81,12 @@ class Profile:
     :param kinds: the demands on each kind; a validator of a kind that is not there cannot be made
     :param algorithms: allow-list, or ``None`` where the operator has to give one
     :param binding: default of ``binding`` for access tokens
+    :param audience_policy: name of the :class:`~keybound.AudiencePolicy` for client assertions and request
+        objects, or ``None`` where the text has none
+    :param client_authentication: methods by which a client may authenticate at the authorization server
+        (RFC 7591, 2), or ``None`` for any
+    :param mtls_endpoints: which endpoints are called at their ``mtls_endpoint_aliases``, see
+        :data:`MtlsEndpoints`
     :param exp_may_be_waived: whether ``allow_missing_exp`` may be given with it
     """
 
@@ -78,6 +95,9 @@ class Profile:
     kinds: Mapping[TokenKind, KindRules] = field(hash=False)
     algorithms: tuple[str, ...] | None = None
     binding: BindingMode = "if-present"
+    audience_policy: str | None = None
+    client_authentication: tuple[str, ...] | None = None
+    mtls_endpoints: MtlsEndpoints = "where-needed"
     exp_may_be_waived: bool = False
 
     def rules(self, kind: TokenKind) -> KindRules:
@@ -116,6 +136,7 @@ class TokenPolicy:
     issuer: str | None
     audience: tuple[str, ...]
     audience_form: AudienceForm
+    audience_claim: AudienceClaim
     algorithms: tuple[Algorithm, ...]
     types: frozenset[str]
     typ_required: bool
@@ -160,7 +181,7 @@ class TokenPolicy:
         if self.issuer is not None:
             needed.add("iss")
         if self.audience:
-            needed.add("aud")
+            needed.add(self.audience_claim)
         if self.max_lifetime is not None:
             needed |= {"iat", "exp"}
         if self.max_age is not None:
@@ -212,6 +233,7 @@ class TokenPolicy:
             issuer=None if issuer is None else text("issuer", issuer),
             audience=() if audience is None else text_list("audience", audience, some=True),
             audience_form=rules.audience_form,
+            audience_claim=rules.audience_claim,
             algorithms=algorithms.select(_allowed(profile, rules, algorithms_)),
             types=_types(kind, rules, types, explicit_typing),
             typ_required=rules.typ_required or explicit_typing,
@@ -253,6 +275,7 @@ class TokenPolicy:
             issuer=self.issuer,
             audiences=self.audience,
             audience_form=self.audience_form,
+            audience_is_client=self.audience_claim == "client_id",
             # A lifetime or an age that cannot be computed is not within its bound.
             exp_required="exp" in required or bounded or distance is not None,
             nbf_required="nbf" in required or self.max_nbf_age is not None,

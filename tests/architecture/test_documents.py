@@ -183,20 +183,35 @@ def test_options_have_the_defaults_they_show():
 
 
 def test_profile_table_is_that_of_the_code():
-    shown = table("README.md", "Profile", "typ", "Required claims", "Binding", "Source")
+    columns = ("Profile", "alg", "Binding", "Audience policy", "Endpoints over mutual TLS", "Source")
+    shown = table("README.md", *columns)
     expected = [
         (
-            name.upper(),
-            ", ".join(sorted(rules.types)) + ("" if rules.typ_required else " or none"),
-            ", ".join(rules.required_claims),
+            name.upper().replace("-", "_"),
+            ", ".join(profile.algorithms or ()) or "the operator's",
             profile.binding,
+            profile.audience_policy or "the operator's",
+            profile.mtls_endpoints,
             profile.source,
         )
         for name, profile in profiles.PROFILES.items()
-        for rules in [profile.rules(TokenKind.ACCESS_TOKEN)]
     ]
     assert shown == expected
-    assert all(getattr(profiles, name) is profiles.PROFILES[name.lower()] for name, *_ in shown)
+    assert all(getattr(profiles, name) is profiles.PROFILES[profile_name(name)] for name, *_ in shown)
+
+
+def profile_name(constant: str) -> str:
+    return constant.lower().replace("_", "-")
+
+
+def test_preset_table_is_that_of_the_code():
+    shown = table("README.md", "Preset", "Validator", "Parameters", "Note")
+    validators = {TokenKind.ACCESS_TOKEN: "AccessTokenValidator", TokenKind.ID_TOKEN: "IDTokenValidator"}
+    expected = [
+        (name, validators[preset.kind], ", ".join(preset.parameters) or "none", preset.note)
+        for name, preset in profiles.PRESETS.items()
+    ]
+    assert shown == expected
 
 
 def test_audience_tables_are_those_of_the_code():

@@ -94,7 +94,9 @@ MEMBERS = {
     "BoundAudiencePolicy FORMS Form KINDS Kind Outcome POLICIES Party ReportOnly",
     "jwe": "DecryptedJWE decrypt decrypt_json",
     "jws": "VerifiedJWS verify verify_json",
-    "profiles": "OAUTH PROFILES RFC9068",
+    "profiles": "BRAZIL CAMARA_2024 CAMARA_2026 CDR CIBA CONNECTID FAPI1_ADVANCED FAPI1_BASELINE FAPI2 "
+    "FAPI2_DRAFT FAPI2_MESSAGE_SIGNING FAPI2_MTLS_EVERYWHERE FAPI_CIBA OAUTH PRESETS PROFILES Preset RFC9068 "
+    "UK",
 }
 MODULES = sorted(
     module.name

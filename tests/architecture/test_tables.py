@@ -37,7 +37,7 @@ from keybound.jose.jwe_algorithms import (
 from keybound.kinds import TokenKind
 from keybound.policy import Profile
 from keybound.testing import ALGORITHMS as SIGNED
-from keybound.testing import ENCRYPTION_ALGORITHMS, ENCRYPTIONS, OMIT, FakeIssuer
+from keybound.testing import ENCRYPTION_ALGORITHMS, ENCRYPTIONS, OMIT, CertificateAuthority, FakeIssuer
 
 VECTORS = json.loads(Path(__file__).parents[1].joinpath("vectors/algorithms.json").read_bytes())
 """For each algorithm a key and a JWS that ``cryptography`` signed, once for each kind of key it takes."""
@@ -49,6 +49,9 @@ For RSA-OAEP-384 and RSA-OAEP-512, which jwcrypto does not have, the command of 
 """
 
 ISSUER = FakeIssuer("https://as.example.com")
+CLIENT = CertificateAuthority().issue_client("client-1")
+UNBOUND: dict[Reason, dict[str, Any]] = {Reason.CNF_MISSING: {"certificate": None}}
+UNTIMED: dict[Reason, dict[str, Any]] = {Reason.EXP_MISSING: {"exp": OMIT}}
 REJECTED: dict[str, dict[Reason, dict[str, Any]]] = {
     "oauth": {
         Reason.EXP_MISSING: {"exp": OMIT},
@@ -65,6 +68,14 @@ REJECTED: dict[str, dict[Reason, dict[str, Any]]] = {
         Reason.TYP_MISSING: {"header": {"typ": OMIT}},
         Reason.TYP_NOT_ALLOWED: {"header": {"typ": "JWT"}},
     },
+    **dict.fromkeys(("fapi1-baseline", "ciba", "camara-2024", "camara-2026"), UNTIMED),
+    **dict.fromkeys(
+        (
+            *("fapi1-advanced", "fapi2-draft", "fapi2", "fapi2-mtls-everywhere", "fapi2-message-signing"),
+            *("fapi-ciba", "brazil", "uk", "cdr", "connectid"),
+        ),
+        UNTIMED | UNBOUND,
+    ),
 }
 """For each profile what it rejects, by the one change to a good token that is to blame."""
 
@@ -76,6 +87,7 @@ ACCEPTED: dict[str, list[dict[str, Any]]] = {
         {"sub": OMIT, "jti": OMIT, "client_id": OMIT, "iat": OMIT},
     ],
     "rfc9068": [{}, {"header": {"typ": "application/AT+JWT"}}, {"scope": OMIT}],
+    **{name: [{}] for name in REJECTED if name not in ("oauth", "rfc9068")},
 }
 
 
@@ -88,7 +100,7 @@ def judge(profile: Profile, changes: dict[str, Any]) -> Reason:
         profile=profile,
     )
     try:
-        validator.validate(ISSUER.access_token(**changes))
+        validator.validate(ISSUER.access_token(**{"certificate": CLIENT} | changes), certificate=CLIENT.der)
     except TokenRejected as rejected:
         return rejected.reason
     return Reason.OK
@@ -185,10 +197,11 @@ class TestProfiles:
         assert len(found) == len(profiles.PROFILES)
 
     def test_each_is_offered_under_its_name(self):
-        assert sorted(profiles.__all__) == sorted(["PROFILES", *(name.upper() for name in profiles.PROFILES)])
+        names = (name.upper().replace("-", "_") for name in profiles.PROFILES)
+        assert sorted(profiles.__all__) == sorted(["PRESETS", "PROFILES", "Preset", *names])
         for name, profile in profiles.PROFILES.items():
             assert profile.name == name
-            assert getattr(profiles, name.upper()) is profile
+            assert getattr(profiles, name.upper().replace("-", "_")) is profile
             assert profile.source
 
     def test_each_accepts_and_rejects(self):

@@ -41,10 +41,15 @@ def cut(segment: int, change: Callable[[str], str]) -> Forge:
     return forge
 
 
+def bounds(**demands: Any) -> keybound.policy.Profile:
+    """A profile with these demands on access tokens."""
+    kinds = {keybound.TokenKind.ACCESS_TOKEN: demands}
+    return keybound.profiles.OAUTH.derive(name="own", source="a test", kinds=kinds)
+
+
 def form(name: str) -> keybound.policy.Profile:
     """A profile that demands this form of ``aud``."""
-    demands = {keybound.TokenKind.ACCESS_TOKEN: {"audience_form": AudienceForm[name]}}
-    return keybound.profiles.OAUTH.derive(name=name, source="a test", kinds=demands)
+    return bounds(audience_form=AudienceForm[name])
 
 
 def bound(world: Any) -> str:

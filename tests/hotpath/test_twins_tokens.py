@@ -58,7 +58,7 @@ def claim_sets(good: str) -> Any:
         "htm": VALUES,
         "code": VALUES,
         "token_introspection": VALUES,
-        "client_id": st.text(max_size=4) | VALUES,
+        "client_id": st.text(max_size=4) | AUDIENCES | VALUES,
         "jti": st.text(max_size=4) | VALUES,
         "scope": SCOPES | VALUES,
         "scp": SCOPES | st.lists(SCOPES | VALUES, max_size=3) | VALUES,
@@ -179,6 +179,7 @@ def claim_rules(draw: Any) -> ClaimRules:
         audience_form=draw(st.sampled_from(AudienceForm)),
         foreign=draw(st.just(0) | st.sampled_from([*Marker, *FOREIGN_MARKERS.values()])),
         expired_accepted=draw(st.booleans()),
+        audience_is_client=draw(st.booleans()),
     )
 
 

@@ -181,6 +181,7 @@ class ClaimRules:
     ``issuer`` or no ``audiences`` means: not compared here. ``foreign`` are the markers of other kinds.
     ``expired_accepted`` is for hints, which speak of the past. ``max_expiry_distance`` is how far ``exp``
     may be from now, and from ``iat`` where there is one; ``max_nbf_age`` is the greatest time since ``nbf``.
+    ``audience_is_client`` is for issuers that name the audience of a token in ``client_id``.
     """
 
     issuer: str | None
@@ -199,6 +200,7 @@ class ClaimRules:
     binding: Binding
     expected: tuple[tuple[str, str], ...] = ()
     audience_form: AudienceForm = AudienceForm.ANY
+    audience_is_client: bool = False
     foreign: int = 0
     expired_accepted: bool = False
     nbf_required: bool = False

@@ -20,6 +20,7 @@ from keybound.cli.bench import bench
 from keybound.cli.demo import demo
 from keybound.cli.explain import explain
 from keybound.cli.inspect import inspect
+from keybound.cli.profile import profile
 from keybound.cli.thumbprint import thumbprint
 from keybound.cli.verify import verify
 from keybound.errors import KeyboundError, PolicyError
@@ -70,7 +71,7 @@ def application(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (about, audience, bench, demo, explain, inspect, thumbprint, verify):
+for _command in (about, audience, bench, demo, explain, inspect, profile, thumbprint, verify):
     application.add_command(_command)
 
 

@@ -54,6 +54,7 @@ cdef struct kb_claim_rules:
     bint client_id_required
     bint jti_required
     bint expired_accepted
+    bint audience_is_client
     bint has_max_lifetime
     bint has_max_age
     bint has_max_expiry_distance

@@ -104,9 +104,10 @@ def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) 
 
 
 def _audience(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
-    if "aud" not in claims:
+    name = "client_id" if rules.audience_is_client else "aud"
+    if name not in claims:
         return Reason.AUD_MISSING if rules.audiences else None
-    value = claims["aud"]
+    value = claims[name]
     if rules.audience_form == AudienceForm.STRING and type(value) is list:
         return Reason.AUD_ARRAY
     members = [value] if type(value) is str else value
