@@ -83,7 +83,7 @@ MEMBERS = {
     "SecurityEventToken": "audience claim claims events expires_at header identifier issued_at issuer "
     "occurred_at subject subject_identifier transaction",
     "SecurityEventTokenValidator": "avalidate clear_cache delivery_error stats validate clock keys policy",
-    "IDTokenValidator": "clear_cache stats validate validate_hint clock keys policy",
+    "IDTokenValidator": "avalidate avalidate_hint clear_cache stats validate validate_hint clock keys policy",
     "AccessTokenValidator": "avalidate clear_cache explain require stats validate validate_many "
     "clock keys policy",
     "AuthorizationDetails": "actions datatypes identifier locations privileges",

@@ -11,7 +11,7 @@ from keybound._hotpath import signature
 from keybound._hotpath import token as road
 from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
 from keybound.binding import proof_of
-from keybound.clock import Clock
+from keybound.clock import Clock, checked
 from keybound.errors import PolicyError, Reason, TokenRejected, rejection
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
@@ -62,6 +62,7 @@ class Described:
     _key_source: KeySource
     _refreshing: RefreshingKeySource | None
     _given_clock: Clock
+    _time: Clock
     _tokens: token_cache.TokenCache | None
 
     def _describe(
@@ -79,6 +80,7 @@ class Described:
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
         self._given_clock = clock
+        self._time = checked(clock)
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
 
     def _road(
@@ -254,22 +256,15 @@ class TokenValidator(Described, Generic[Result]):
         :raises ContextRejected: it was used before
         :raises Unavailable: the replay store cannot tell
         """
-        if self._uses is not None and not self._uses.put(token, self._now()):
+        if self._uses is not None and not self._uses.put(token, self._time()):
             raise self._rejection(Reason.JTI_REPLAYED)
         return token
 
     async def _ause(self, token: Result) -> Result:
         """:meth:`_use` for use in an event loop."""
-        if self._uses is not None and not await self._uses.aput(token, self._now()):
+        if self._uses is not None and not await self._uses.aput(token, self._time()):
             raise self._rejection(Reason.JTI_REPLAYED)
         return token
-
-    def _now(self) -> float:
-        """Seconds since 1970-01-01T00:00:00Z.
-
-        :raises Unavailable: the clock answers with something else
-        """
-        return self._validator._situation()[1]
 
 
 def numeric_date(token: HasClaims, name: str, *, error: str | None = None) -> float | None:

@@ -88,14 +88,13 @@ class EventTokenValidator(TokenValidator[Result]):
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source or the replay store cannot answer now
         """
-        return self._use(self._checked(raw))
+        return self._use(self._checked(self._open(raw)))
 
     async def avalidate(self, raw: str | bytes) -> Result:
-        """:meth:`validate` for use in an event loop; it waits for nothing but the replay store."""
-        return await self._ause(self._checked(raw))
+        """:meth:`validate` in an event loop, which it never blocks."""
+        return await self._ause(self._checked(await self._aopen(raw)))
 
-    def _checked(self, raw: str | bytes) -> Result:
-        token = self._open(raw)
+    def _checked(self, token: Result) -> Result:
         self._check_events(token)
         self._check_subject(token)
         return token
