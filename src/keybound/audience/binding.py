@@ -121,11 +121,8 @@ class BoundAudiencePolicy:
         judges = self._of(kind)
         judge = judges.get(endpoint) if isinstance(endpoint, str) else None
         if judge is None:
-            known = ", ".join(judges) or "nowhere"
-            raise PolicyError(
-                f"{self._policy.name} has no rule for a {kind} at {endpoint_name(endpoint)} "
-                f"of this server, only at {known}"
-            )
+            where = endpoint_name(endpoint)
+            raise PolicyError(f"{self._policy.name} has no rule for a {kind} at {where}, or there is none")
         return judge
 
     def judge(

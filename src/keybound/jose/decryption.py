@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,9 @@ __all__ = ["Decryption"]
 
 _NESTED = "jwt"
 """``cty`` of a nested token (RFC 7519, 5.2), as it is compared."""
+
+# RFC 7515, 7.1: three segments in the alphabet of base64url, of which the header is never empty.
+_SIGNED = re.compile(rb"[\w-]+\.[\w-]*\.[\w-]*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +136,8 @@ class Decryption(Opener):
         opened = open_compact(self._rules, decryption_keys_of(self._source), raw)
         if isinstance(opened, int):
             return opened
-        content = opened.plaintext
         # What stands in the segments is for the validator to judge; here only what kind of thing it is.
-        return content if content.count(b".") == 2 and content.isascii() else Reason.CONTENT_NOT_SIGNED
+        return opened.plaintext if _SIGNED.fullmatch(opened.plaintext) else Reason.CONTENT_NOT_SIGNED
 
 
 def _serves(keys: DecryptionKeys, rules: DecryptionRules) -> bool:

@@ -19,9 +19,8 @@ __all__ = ["DecryptionKeySource", "DecryptionKeys", "as_decryption_key_source", 
 class DecryptionKeys:
     """The decryption keys of one recipient, immutable.
 
-    Keys may share a ``kid``: the values of a secret that was changed and is still good for a while, for
-    one. A token then costs one attempt with each, at most three, and a token without ``kid`` is tried
-    with all keys of one ``kid``, if no other key fits.
+    Secrets without a ``kid`` stand for each other, as in a :class:`~keybound.JWKSet`: while a secret is
+    exchanged, the old one opens as well as the new one.
 
     :ivar keys: the usable keys, in the order of the document
     :ivar skipped: why keys of the document were left out, with how many (RFC 7517, 5: ignore what
@@ -36,7 +35,8 @@ class DecryptionKeys:
     def __init__(self, keys: Iterable[DecryptionKey], *, skipped: Mapping[str, int] | None = None) -> None:
         """Keys as they are, with the count of those that were left out before.
 
-        :raises InvalidKey: there is no key, or secrets stand beside private keys
+        :raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside private keys, or more
+            than three have none
         """
         object.__setattr__(self, "keys", tuple(keys) if isinstance(keys, Iterable) else (keys,))
         object.__setattr__(self, "skipped", MappingProxyType(dict(skipped or {})))
@@ -47,6 +47,12 @@ class DecryptionKeys:
         # As in a JWK Set: a kid that picks between the two lets the token choose the family (RFC 8725, 3.1).
         if len({key.kty == "oct" for key in self.keys}) == 2:
             raise InvalidKey("the decryption keys mix secrets with private keys")
+        kids = Counter(key.kid for key in self.keys if key.kty == "oct")
+        # Each of these may be meant, and every token would be tried with all of them.
+        if kids.pop(None, 0) > MAX_CANDIDATES:
+            raise InvalidKey(f"more than {MAX_CANDIDATES} secrets have no kid")
+        if any(count > 1 for count in kids.values()):
+            raise InvalidKey("two secrets share a kid")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("DecryptionKeys are immutable")
@@ -106,19 +112,18 @@ class DecryptionKeys:
         :param kid: as in the token header
         :param curve: of ``epk``, or ``None`` where there is no ``epk``
         """
-        fitting = tuple(key for key in self.keys if key._serves(algorithm, encryption, curve))
+        pool = fitting = tuple(key for key in self.keys if key._serves(algorithm, encryption, curve))
         if kid is not None:
             if any(key.kid == kid for key in self.keys):
-                return (
-                    tuple(key for key in fitting if key.kid == kid)[:MAX_CANDIDATES] or Reason.KEY_UNSUITABLE
-                )
+                named = tuple(key for key in fitting if key.kid == kid)
+                return named[:MAX_CANDIDATES] or Reason.KEY_UNSUITABLE
             if all(key.kid is not None for key in self.keys):
                 return Reason.KEY_UNKNOWN
             # A kid nobody has can only be meant for a key that the operator loaded without one.
-            fitting = tuple(key for key in fitting if key.kid is None)
-        if len(fitting) > 1 and (fitting[0].kid is None or len({key.kid for key in fitting}) > 1):
-            return Reason.KEY_AMBIGUOUS
-        return fitting[:MAX_CANDIDATES] or Reason.KEY_UNSUITABLE
+            pool = tuple(key for key in fitting if key.kid is None)
+        if len(pool) == 1 or all(key.kid is None and key.kty == "oct" for key in fitting):
+            return pool[:MAX_CANDIDATES] or Reason.KEY_UNSUITABLE
+        return Reason.KEY_AMBIGUOUS if pool else Reason.KEY_UNSUITABLE
 
 
 @runtime_checkable
