@@ -27,9 +27,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import keybound
-from keybound import JWK, AccessTokenValidator, CacheSettings, JWKSet, Limits, PresentedCertificate, jws
+from keybound import (
+    JWK,
+    AccessTokenValidator,
+    CacheSettings,
+    Decryption,
+    DecryptionKey,
+    DecryptionKeys,
+    JWKSet,
+    Limits,
+    PresentedCertificate,
+    jwe,
+    jws,
+)
 from keybound.errors import Reason, rejection
-from keybound.testing import SigningKey
+from keybound.testing import EncryptionKey, SigningKey, encrypt_jwe, encrypt_jwe_json
 
 
 class Colour(str, enum.Enum):
@@ -185,6 +197,27 @@ def validator(**options: Any) -> AccessTokenValidator:
 
 VALIDATOR = validator()
 
+SENDER = EncryptionKey.generate("ECDH-ES")
+HELD = DecryptionKey.from_json(SENDER.private_jwk())
+OPENING: dict[str, Any] = {"algorithms": ["ECDH-ES"], "encryptions": ["A128CBC-HS256"]}
+ENCRYPTED = encrypt_jwe("a.b.c", SENDER)
+DOCUMENT = encrypt_jwe_json("a.b.c", SENDER)
+
+
+def decryption(**options: Any) -> Decryption:
+    return Decryption(**{"keys": HELD, **OPENING} | options)
+
+
+class Source:
+    """A source of decryption keys that answers with anything."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def snapshot(self) -> Any:
+        return self.answer
+
+
 # Every place for a value, one at a time.
 ONE_VALUE = {
     "validate": lambda value: VALIDATOR.validate(value),
@@ -256,6 +289,64 @@ ONE_VALUE = {
     "CacheSettings entries": lambda value: CacheSettings(entries=value),
     "CacheSettings memory_bytes": lambda value: CacheSettings(memory_bytes=value),
     "CacheSettings lifetime": lambda value: validator(cache=CacheSettings(lifetime=value)),
+    "Limits decompressed_bytes": lambda value: Limits(decompressed_bytes=value),
+    "jwe.decrypt": lambda value: jwe.decrypt(value, HELD, **OPENING),
+    "jwe.decrypt keys": lambda value: jwe.decrypt(ENCRYPTED, value, **OPENING),
+    "jwe.decrypt algorithms": lambda value: jwe.decrypt(ENCRYPTED, HELD, **OPENING | {"algorithms": value}),
+    "jwe.decrypt encryptions": lambda value: jwe.decrypt(ENCRYPTED, HELD, **OPENING | {"encryptions": value}),
+    "jwe.decrypt allow_deprecated": lambda value: jwe.decrypt(
+        ENCRYPTED, HELD, **OPENING, allow_deprecated=value
+    ),
+    "jwe.decrypt allow_compression": lambda value: jwe.decrypt(
+        ENCRYPTED, HELD, **OPENING, allow_compression=value
+    ),
+    "jwe.decrypt limits": lambda value: jwe.decrypt(ENCRYPTED, HELD, **OPENING, limits=value),
+    "jwe.decrypt_json": lambda value: jwe.decrypt_json(value, HELD, **OPENING),
+    **{
+        f"jwe.decrypt_json {name}": lambda value, name=name: jwe.decrypt_json(
+            DOCUMENT | {name: value}, HELD, **OPENING
+        )
+        for name in (*DOCUMENT, "unprotected", "recipients", "aad")
+    },
+    "jwe.decrypt_json header parameter": lambda value: jwe.decrypt_json(
+        DOCUMENT | {"unprotected": {"crit": value}}, HELD, **OPENING
+    ),
+    "Decryption.open": lambda value: decryption().open(value),
+    "Decryption.from_metadata kind": lambda value: Decryption.from_metadata(value, {}, keys=HELD),
+    "Decryption.from_metadata client": lambda value: Decryption.from_metadata("id_token", value, keys=HELD),
+    "Decryption.from_metadata alg": lambda value: Decryption.from_metadata(
+        "id_token", {"id_token_encrypted_response_alg": value}, keys=HELD
+    ),
+    "Decryption.from_metadata server": lambda value: Decryption.from_metadata(
+        "id_token", {"id_token_encrypted_response_alg": "ECDH-ES"}, keys=HELD, server=value
+    ),
+    **{
+        f"Decryption {name}": lambda value, name=name: decryption(**{name: value})
+        for name in inspect.signature(Decryption).parameters
+    },
+    "Decryption source": lambda value: decryption(keys=Source(value)).open(ENCRYPTED),
+    "DecryptionKey.from_json": DecryptionKey.from_json,
+    **{
+        f"DecryptionKey.from_json {name}": lambda value, name=name: DecryptionKey.from_json(
+            SENDER.private_jwk() | {name: value}
+        )
+        for name in ("kty", "crv", "d", "x", "y", "alg", "kid", "use", "key_ops")
+    },
+    "DecryptionKey.from_pem": DecryptionKey.from_pem,
+    "DecryptionKey.from_pem password": lambda value: DecryptionKey.from_pem(
+        SENDER.private_pem(), password=value
+    ),
+    "DecryptionKey.from_der": DecryptionKey.from_der,
+    "DecryptionKey.from_key": DecryptionKey.from_key,
+    "DecryptionKey.from_secret": lambda value: DecryptionKey.from_secret(value, alg="dir"),
+    "DecryptionKey.from_secret alg": lambda value: DecryptionKey.from_secret(b"x" * 32, alg=value),
+    "DecryptionKey.from_client_secret": lambda value: DecryptionKey.from_client_secret(value, alg="A128KW"),
+    "DecryptionKey.from_client_secret alg": lambda value: DecryptionKey.from_client_secret("x", alg=value),
+    "DecryptionKeys": DecryptionKeys,
+    "DecryptionKeys of one": lambda value: DecryptionKeys([value]),
+    "DecryptionKeys.from_json": DecryptionKeys.from_json,
+    "DecryptionKeys.from_json keys": lambda value: DecryptionKeys.from_json({"keys": value}),
+    "DecryptionKeys.from_json key": lambda value: DecryptionKeys.from_json({"keys": [value]}),
     "challenge realm": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(realm=value),
     "challenge scope": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(scope=value),
 }

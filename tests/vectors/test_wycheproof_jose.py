@@ -1,4 +1,4 @@
-"""Wycheproof's JWK and JWS vectors, from the documents to the verdict."""
+"""Wycheproof's JWK, JWS and JWE vectors, from the documents to the verdict."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from keybound import JWKSet, KeyboundError, jws
+from keybound import DecryptionKey, JWKSet, KeyboundError, jwe, jws
 from keybound._hotpath.contract import Family
 from keybound.jose.algorithms import ALGORITHMS
+from keybound.jose.jwe_algorithms import CONTENT_ENCRYPTIONS, KEY_ALGORITHMS, KeyType
 
 SECRETS = [name for name, row in ALGORITHMS.items() if row.family is Family.HMAC]
 PUBLIC = [name for name in ALGORITHMS if name not in SECRETS]
@@ -63,4 +64,33 @@ def test_json_web_signatures(wycheproof_groups):
             for case in group["tests"]
             if accepts(document, case["jws"]) is not expected(document, case, good)
         ]
+    assert wrong == []
+
+
+def decrypted(document: dict[str, Any], token: str) -> bytes | None:
+    """The plaintext with the widest allow-lists there are, so that the key has to tell."""
+    secret = document["kty"] == "oct"
+    names = [name for name, row in KEY_ALGORITHMS.items() if (KeyType.SECRET in row.types) is secret]
+    try:
+        return jwe.decrypt(
+            token,
+            DecryptionKey.from_json(document),
+            algorithms=names,
+            encryptions=[*CONTENT_ENCRYPTIONS],
+            allow_deprecated=[name for name in names if KEY_ALGORITHMS[name].deprecated],
+            allow_compression=True,
+        ).plaintext
+    except KeyboundError:
+        return None
+
+
+@pytest.mark.filterwarnings("ignore::keybound.DeprecatedAlgorithmWarning")
+@pytest.mark.wycheproof("JsonWebEncryption")
+def test_json_web_encryptions(wycheproof_groups):
+    wrong = []
+    for group in wycheproof_groups:
+        for case in group["tests"]:
+            expected = bytes.fromhex(case["pt"]) if case["result"] == "valid" else None
+            if decrypted(group["private"], case["jwe"]) != expected:
+                wrong.append((group["comment"], case["tcId"], case["comment"]))
     assert wrong == []
