@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import inspect
 import json
 import os
 import sys
@@ -194,43 +195,43 @@ def judge(world: World) -> Judge:
     return Judge(world)
 
 
-def load_package(twin: str) -> ModuleType:
+class Package:
     """The whole package on one twin: the one in use, or a second one beside it in pure Python."""
-    if twin == keybound.BACKEND:
-        return keybound
-    switches = {name: os.environ.pop(name, None) for name in ("KEYBOUND_PURE", "KEYBOUND_REQUIRE_NATIVE")}
-    os.environ["KEYBOUND_PURE"] = "1"
-    try:
-        with modules_of(SECOND):
-            return importlib.import_module("keybound")
-    finally:
-        del os.environ["KEYBOUND_PURE"]
-        os.environ.update({name: value for name, value in switches.items() if value is not None})
+
+    def __init__(self, twin: str) -> None:
+        self.in_use = twin == keybound.BACKEND
+        self.modules: dict[str, ModuleType] = {}
+        self.keybound = keybound
+        if not self.in_use:
+            with self.at_work(), pytest.MonkeyPatch.context() as patch:
+                patch.delenv("KEYBOUND_REQUIRE_NATIVE", raising=False)
+                patch.setenv("KEYBOUND_PURE", "1")
+                self.keybound = importlib.import_module("keybound")
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[ModuleType]:
+        """Lets everything be imported from this package, also what is imported late."""
+        if self.in_use:
+            yield self.keybound
+            return
+        aside = take_package_out()
+        sys.modules.update(self.modules)
+        try:
+            yield self.keybound
+        finally:
+            self.modules = take_package_out()
+            sys.modules.update(aside)
 
 
-SECOND: dict[str, ModuleType] = {}
-"""The modules of the package beside the one in use."""
-
-
-@contextlib.contextmanager
-def modules_of(package: dict[str, ModuleType]) -> Iterator[None]:
-    """What is imported late is imported from this package, and belongs to it from then on."""
-    in_use = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "keybound"}
-    for name in in_use:
-        del sys.modules[name]
-    sys.modules.update(package)
-    try:
-        yield
-    finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "keybound"]:
-            package[name] = sys.modules.pop(name)
-        sys.modules.update(in_use)
+def take_package_out() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.split(".")[0] == "keybound"]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 @pytest.fixture(scope="session")
-def packages() -> tuple[ModuleType, ...]:
+def packages() -> tuple[Package, ...]:
     """The package on every twin there is; where pure Python is in use, that is all."""
-    return tuple(load_package(twin) for twin in ("pure", "native") if twin in (keybound.BACKEND, "pure"))
+    return tuple(Package(twin) for twin in dict.fromkeys(("pure", keybound.BACKEND)))
 
 
 Make = Callable[..., Any]
@@ -243,7 +244,7 @@ class KindJudge:
     A validator is made anew for each call, so that none remembers what another one was shown.
     """
 
-    def __init__(self, packages: tuple[ModuleType, ...], make: Make) -> None:
+    def __init__(self, packages: tuple[Package, ...], make: Make) -> None:
         self.packages = packages
         self.make = make
 
@@ -251,14 +252,14 @@ class KindJudge:
         self, raw: Any, *, options: dict[str, Any] | None = None, method: str = "validate", **beside: Any
     ) -> Any:
         """The result of the package in use."""
-        results = [
-            (package, self.call(package, raw, options, way, beside))
-            for package in self.packages
-            for way in self.ways(package, method)
-        ]
-        assert len({repr(result) for _, result in results}) == 1
-        assert len({json.dumps(result.claims) for _, result in results}) == 1
-        return next(result for package, result in results if package is keybound)
+        results = {}
+        for package in self.packages:
+            with package.at_work():
+                for way in self.ways(package, options, method):
+                    results[package.in_use, way] = self.call(package, raw, options, way, beside)
+        assert len({repr(result) for result in results.values()}) == 1
+        assert len({json.dumps(result.claims) for result in results.values()}) == 1
+        return results[True, method]
 
     def rejects(
         self,
@@ -271,33 +272,34 @@ class KindJudge:
         **beside: Any,
     ) -> keybound.TokenRejected:
         """What the package in use raises."""
-        errors = []
+        errors = {}
         for package in self.packages:
-            for way in self.ways(package, method):
-                with pytest.raises(package.TokenRejected) as caught:
-                    self.call(package, raw, options, way, beside)
-                assert str(caught.value.reason) == str(reason)
-                assert caught.value.claim == claim
-                assert_no_text_of(raw, texts_of(caught.value))
-                errors.append((package, caught.value))
-        return next(error for package, error in errors if package is keybound)
+            with package.at_work():
+                for way in self.ways(package, options, method):
+                    with pytest.raises(package.keybound.TokenRejected) as caught:
+                        self.call(package, raw, options, way, beside)
+                    errors[package.in_use, way] = caught.value
+        for error in errors.values():
+            assert (str(error.reason), error.claim) == (str(reason), claim)
+            assert_no_text_of(raw, texts_of(error))
+        assert len({(error.error, error.status) for error in errors.values()}) == 1
+        return errors[True, method]
 
-    def ways(self, package: ModuleType, method: str) -> list[str]:
+    def ways(self, package: Package, options: dict[str, Any] | None, method: str) -> list[str]:
         """The method, and its twin for event loops where there is one."""
         waiting = f"a{method}"
-        with contextlib.nullcontext() if package is keybound else modules_of(SECOND):
-            return [method, waiting] if hasattr(type(self.make(package)), waiting) else [method]
+        kind = type(self.make(package.keybound, **(options or {})))
+        return [method, waiting] if hasattr(kind, waiting) else [method]
 
     def call(
-        self, package: ModuleType, raw: Any, options: dict[str, Any] | None, way: str, beside: dict[str, Any]
+        self, package: Package, raw: Any, options: dict[str, Any] | None, way: str, beside: dict[str, Any]
     ) -> Any:
-        with contextlib.nullcontext() if package is keybound else modules_of(SECOND):
-            result = getattr(self.make(package, **(options or {})), way)(raw, **beside)
-            return asyncio.run(result) if way.startswith("a") else result
+        result = getattr(self.make(package.keybound, **(options or {})), way)(raw, **beside)
+        return asyncio.run(result) if inspect.iscoroutine(result) else result
 
 
 @pytest.fixture(scope="session")
-def judge_of(packages: tuple[ModuleType, ...]) -> Callable[[Make], KindJudge]:
+def judge_of(packages: tuple[Package, ...]) -> Callable[[Make], KindJudge]:
     """``judge_of(make)``: a judge of validators that ``make(package, **options)`` makes."""
     return functools.partial(KindJudge, packages)
 

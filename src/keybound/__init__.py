@@ -43,6 +43,8 @@ if typing.TYPE_CHECKING:
     from keybound.keys import FileJWKSet, HTTPTransport, RefreshSettings, RemoteJWKSet
     from keybound.tokens.demands import AuthorizationDetails, Demands
     from keybound.tokens.id_token import IDToken, IDTokenValidator
+    from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
+    from keybound.tokens.security_event_token import SecurityEventToken, SecurityEventTokenValidator
 
 __all__ = [
     "BACKEND",
@@ -72,12 +74,16 @@ __all__ = [
     "KeyRejected",
     "KeyboundError",
     "Limits",
+    "LogoutToken",
+    "LogoutTokenValidator",
     "MalformedToken",
     "PolicyError",
     "PresentedCertificate",
     "Reason",
     "RefreshSettings",
     "RemoteJWKSet",
+    "SecurityEventToken",
+    "SecurityEventTokenValidator",
     "SignatureRejected",
     "TokenKind",
     "TokenRejected",
@@ -104,6 +110,8 @@ def __getattr__(name: str) -> object:
         "DeprecatedAlgorithmWarning": "jose.jwe_algorithms",
         **dict.fromkeys(("AuthorizationDetails", "Demands"), "tokens.demands"),
         **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
+        **dict.fromkeys(("LogoutToken", "LogoutTokenValidator"), "tokens.logout_token"),
+        **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),
         **dict.fromkeys(("FileJWKSet", "HTTPTransport", "RefreshSettings", "RemoteJWKSet"), "keys"),
         "audience": "audience",
         "jwe": "jose.jwe",

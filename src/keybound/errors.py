@@ -167,6 +167,10 @@ class Reason(enum.IntEnum):
     AZP_MISMATCH = 901, "The token was issued to another party"
     HASH_MISMATCH = 902, "A hash in the token is not that of what came with it"
 
+    JTI_REPLAYED = 910, "The token was used before"
+
+    EVENT_UNEXPECTED = 920, "The token tells of no event that is expected"
+
     @property
     def code(self) -> str:
         """The stable lower-case code, as ``str(reason)`` gives it."""

@@ -40,12 +40,16 @@ NAMES = [
     "KeyRejected",
     "KeyboundError",
     "Limits",
+    "LogoutToken",
+    "LogoutTokenValidator",
     "MalformedToken",
     "PolicyError",
     "PresentedCertificate",
     "Reason",
     "RefreshSettings",
     "RemoteJWKSet",
+    "SecurityEventToken",
+    "SecurityEventTokenValidator",
     "SignatureRejected",
     "TokenKind",
     "TokenRejected",
@@ -73,7 +77,13 @@ MEMBERS = {
     "identifier issued_at issuer scopes subject",
     "IDToken": "audience authenticated_at authentication_context authorized_party claim claims expires_at "
     "header identifier issued_at issuer nonce session_id subject",
-    "IDTokenValidator": "clear_cache stats validate validate_hint clock keys policy",
+    "LogoutToken": "audience claim claims events expires_at header identifier issued_at issuer occurred_at "
+    "session_id subject subject_identifier transaction",
+    "LogoutTokenValidator": "avalidate clear_cache stats validate clock keys policy",
+    "SecurityEventToken": "audience claim claims events expires_at header identifier issued_at issuer "
+    "occurred_at subject subject_identifier transaction",
+    "SecurityEventTokenValidator": "avalidate clear_cache delivery_error stats validate clock keys policy",
+    "IDTokenValidator": "avalidate avalidate_hint clear_cache stats validate validate_hint clock keys policy",
     "AccessTokenValidator": "avalidate clear_cache explain require stats validate validate_many "
     "clock keys policy",
     "AuthorizationDetails": "actions datatypes identifier locations privileges",

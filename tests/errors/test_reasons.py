@@ -13,6 +13,7 @@ import pytest
 import keybound
 from keybound._hotpath.contract import AudienceForm
 from keybound.errors import Reason, rejection
+from keybound.stores import MemoryReplayStore
 from keybound.testing import OMIT, EncryptionKey, SigningKey, encrypt_jwe
 
 Forge = Callable[[Any], object]
@@ -245,6 +246,23 @@ BY_JWE: dict[Reason, Callable[[Any], object]] = {
 }
 
 
+def logout_token(*uses: dict[str, Any]) -> Callable[[Any], object]:
+    """Shows tokens with these claims to one validator, one after the other."""
+
+    def judge(world: Any) -> object:
+        validator = keybound.LogoutTokenValidator(
+            issuer=world.issuer.issuer,
+            client_id="client-1",
+            keys=world.keys,
+            algorithms=["ES256"],
+            clock=world.clock,
+            replay=MemoryReplayStore(),
+        )
+        return [validator.validate(world.issuer.logout_token(**claims)) for claims in uses]
+
+    return judge
+
+
 # What only the validators of other kinds, and demands of a resource, can say.
 BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.CLAIM_INVALID: id_token({"azp": 5}),
@@ -253,6 +271,8 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.NONCE_MISMATCH: id_token({"nonce": "m"}),
     Reason.AZP_MISMATCH: id_token({"azp": "client-2"}),
     Reason.HASH_MISMATCH: id_token({"code": "c"}, code="d"),
+    Reason.JTI_REPLAYED: logout_token({"jti": "1"}, {"jti": "1"}),
+    Reason.EVENT_UNEXPECTED: logout_token({"events": {"https://example.com/event": {}}}),
     Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: details("b"),
     Reason.ROLE_INSUFFICIENT: demand(roles="b"),
 }
@@ -320,6 +340,7 @@ def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
     assert id_token()(world)
     assert id_token({"auth_time": int(world.now), "azp": "client-1"}, max_age=60)(world)
     assert id_token({"code": "c"}, code="c")(world)
+    assert logout_token({"jti": "1"}, {"jti": "2"})(world)
     assert details("a")(world)
     assert demand(roles="a")(world)
 

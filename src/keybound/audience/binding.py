@@ -121,8 +121,11 @@ class BoundAudiencePolicy:
         judges = self._of(kind)
         judge = judges.get(endpoint) if isinstance(endpoint, str) else None
         if judge is None:
-            where = endpoint_name(endpoint)
-            raise PolicyError(f"{self._policy.name} has no rule for a {kind} at {where}, or there is none")
+            known = ", ".join(judges) or "nowhere"
+            raise PolicyError(
+                f"{self._policy.name} has no rule for a {kind} at {endpoint_name(endpoint)} "
+                f"of this server, only at {known}"
+            )
         return judge
 
     def judge(

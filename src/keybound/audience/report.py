@@ -227,10 +227,11 @@ class _Tally:
 
     def _counter(self, client_id: str | None) -> Counter[_Key]:
         """The counter of a client, or of all the others once there are as many as may be."""
+        known = self._clients.get(client_id)
+        if known is not None:
+            return known
         named = len(self._clients) - (None in self._clients)
-        if client_id not in self._clients and named >= self._max_clients:
-            client_id = None
-        return self._clients.setdefault(client_id, Counter())
+        return self._clients.setdefault(client_id if named < self._max_clients else None, Counter())
 
     def read(self, *, clear: bool) -> tuple[int, int, tuple[AudienceCount, ...]]:
         """Judged, rejected, and the counts of all clients."""

@@ -6,6 +6,7 @@ import enum
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from keybound.clock import Clock, system_clock
@@ -15,7 +16,7 @@ from keybound.testing.certificates import AnyCertificate, certificate_der, thumb
 from keybound.testing.forging import make_token
 from keybound.testing.signing_keys import SigningKey
 
-__all__ = ["OMIT", "FakeIssuer", "Omit"]
+__all__ = ["OMIT", "SESSION_REVOKED", "FakeIssuer", "Omit"]
 
 
 class Omit(enum.Enum):
@@ -29,6 +30,10 @@ class Omit(enum.Enum):
 
 OMIT: Final = Omit.OMIT
 """In place of a claim or header parameter: leave it out. (``None`` writes the JSON value ``null``.)"""
+
+
+SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
+"""An event type of the OpenID Continuous Access Evaluation Profile."""
 
 
 class FakeIssuer:
@@ -196,6 +201,69 @@ class FakeIssuer:
             name: half_hash(value, signing.alg) for name, value in hashed.items() if value is not None
         }
         return self.sign(defaults | claims, typ="JWT", key=key, header=header)
+
+    def logout_token(
+        self,
+        *,
+        client_id: str | Sequence[str] | Omit = "client-1",
+        subject: str | Omit = "user-1",
+        session_id: str | Omit = OMIT,
+        lifetime: float = 120,
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """A logout token as OpenID Connect Back-Channel Logout, 2.4 has it.
+
+        :param client_id: ``aud``, a string or an array
+        :param subject: ``sub``
+        :param session_id: ``sid``
+        :param lifetime: seconds from ``iat`` to ``exp``; negative for a token that has expired
+        :param key: signs instead of the current key
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        :param claims: claims to add, replace or, with :data:`OMIT`, leave out
+        """
+        issued_at = int(self.clock())
+        defaults: dict[str, object] = {
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": client_id,
+            "iat": issued_at,
+            "exp": issued_at + lifetime,
+            "jti": str(uuid.uuid4()),
+            "sid": session_id,
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        }
+        return self.sign(defaults | claims, typ="logout+jwt", key=key, header=header)
+
+    def security_event_token(
+        self,
+        *,
+        audience: str | Sequence[str] | Omit = "https://receiver.example.com",
+        events: Mapping[str, object] | Omit = MappingProxyType({SESSION_REVOKED: {}}),
+        subject_identifier: Mapping[str, object] | Omit = OMIT,
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """A security event token as RFC 8417, 2.2 has it.
+
+        :param audience: ``aud``, a string or an array
+        :param events: ``events``, by the URIs of their types; a session that was revoked if left out
+        :param subject_identifier: ``sub_id`` (RFC 9493, 4.1)
+        :param key: signs instead of the current key
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        :param claims: claims to add, replace or, with :data:`OMIT`, leave out
+        """
+        defaults: dict[str, object] = {
+            "iss": self.issuer,
+            "aud": audience,
+            "iat": int(self.clock()),
+            "jti": str(uuid.uuid4()),
+            "sub_id": subject_identifier,
+            "events": dict(events) if isinstance(events, Mapping) else events,
+        }
+        return self.sign(defaults | claims, typ="secevent+jwt", key=key, header=header)
 
     def __repr__(self) -> str:
         return f"FakeIssuer({self.issuer!r})"

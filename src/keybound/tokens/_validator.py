@@ -11,7 +11,7 @@ from keybound._hotpath import signature
 from keybound._hotpath import token as road
 from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
 from keybound.binding import proof_of
-from keybound.clock import Clock
+from keybound.clock import Clock, checked
 from keybound.errors import PolicyError, Reason, TokenRejected, rejection
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
@@ -22,6 +22,7 @@ from keybound.policy import TokenPolicy
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
+    from keybound.stores import ReplayStore
 
 __all__ = [
     "Described",
@@ -40,7 +41,7 @@ _REASON_MASK = (1 << DETAIL_SHIFT) - 1
 _ABSENT = object()
 """What a claim is that is not there; ``null`` is there, and of the wrong type."""
 
-Result = TypeVar("Result", bound=road.VerifiedToken)
+Result = TypeVar("Result", bound="Token")
 
 
 class HasClaims(Protocol):
@@ -61,6 +62,7 @@ class Described:
     _key_source: KeySource
     _refreshing: RefreshingKeySource | None
     _given_clock: Clock
+    _time: Clock
     _tokens: token_cache.TokenCache | None
 
     def _describe(
@@ -78,6 +80,7 @@ class Described:
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
         self._given_clock = clock
+        self._time = checked(clock)
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
 
     def _road(
@@ -206,11 +209,17 @@ class TokenValidator(Described, Generic[Result]):
         clock: Clock,
         cache: CacheSettings | None = None,
         decryption: Opener | None = None,
+        replay: ReplayStore | None = None,
     ) -> None:
         self._describe(policy, keys, clock, cache)
         if decryption is not None and not isinstance(decryption, Opener):
             raise PolicyError("decryption must be a keybound.Decryption or None")
         self._decryption = decryption
+        self._uses = None
+        if replay is not None:
+            from keybound.tokens._one_use import OneUse
+
+            self._uses = OneUse(replay, policy)
         compiled, situation = self._road(result_type)
         self._validator: road.Validator[Result] = road.Validator(compiled, **situation)
 
@@ -241,37 +250,50 @@ class TokenValidator(Described, Generic[Result]):
         """:meth:`_open` for an event loop."""
         return await self._apresent(self._validator, self._signed(raw))
 
-    def _now(self) -> float:
-        """Seconds since 1970-01-01T00:00:00Z.
+    def _use(self, token: Result) -> Result:
+        """``token``, which is used up now; the last check, so that only a good one is.
 
-        :raises Unavailable: the clock answers with something else
+        :raises ContextRejected: it was used before
+        :raises Unavailable: the replay store cannot tell
         """
-        return self._validator._situation()[1]
+        if self._uses is not None and not self._uses.put(token, self._time()):
+            raise self._rejection(Reason.JTI_REPLAYED)
+        return token
+
+    async def _ause(self, token: Result) -> Result:
+        """:meth:`_use` for use in an event loop."""
+        if self._uses is not None and not await self._uses.aput(token, self._time()):
+            raise self._rejection(Reason.JTI_REPLAYED)
+        return token
 
 
-def numeric_date(token: HasClaims, name: str) -> float | None:
+def numeric_date(token: HasClaims, name: str, *, error: str | None = None) -> float | None:
     """A NumericDate (RFC 7519, 2) other than the registered ones, or ``None`` where there is none.
 
+    :param error: OAuth error code in place of that of a resource server
     :raises ClaimRejected: it is malformed
     """
     value = token.claim(name, _ABSENT)
     if value is _ABSENT:
         return None
     if type(value) not in (int, float) or not 0 <= value <= MAX_NUMERIC_DATE:
-        raise rejection(Reason.CLAIM_INVALID, claim=name)
+        raise rejection(Reason.CLAIM_INVALID, claim=name, error=error)
     return float(value)
 
 
-def text_claim(token: HasClaims, name: str) -> str | None:
+def text_claim(
+    token: HasClaims, name: str, *, may_be_empty: bool = True, error: str | None = None
+) -> str | None:
     """A claim that is text if it is there, or ``None`` where there is none.
 
+    :param error: OAuth error code in place of that of a resource server
     :raises ClaimRejected: it is malformed
     """
     value = token.claim(name, _ABSENT)
     if value is _ABSENT:
         return None
-    if not isinstance(value, str):
-        raise rejection(Reason.CLAIM_INVALID, claim=name)
+    if not isinstance(value, str) or not (value or may_be_empty):
+        raise rejection(Reason.CLAIM_INVALID, claim=name, error=error)
     return value
 
 

@@ -191,7 +191,7 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         check = getattr(type(demands), "check", None)
         if not isinstance(token, AccessToken) or check is None:
             raise PolicyError("require takes a verified access token and keybound.Demands")
-        now = None if demands.max_age is None else self._situation()[1]
+        now = None if demands.max_age is None else self._time()
         check(demands, token, now=now, leeway=self.policy.leeway)
         return token
 

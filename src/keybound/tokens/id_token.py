@@ -166,7 +166,46 @@ class IDTokenValidator(TokenValidator[IDToken]):
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        token = self._open(raw)
+        return self._checked(self._open(raw), nonce, access_token, code, state, max_age)
+
+    async def avalidate(
+        self,
+        raw: str | bytes,
+        *,
+        nonce: str | None,
+        access_token: str | None = None,
+        code: str | None = None,
+        state: str | None = None,
+        max_age: float | None = None,
+    ) -> IDToken:
+        """:meth:`validate` in an event loop, which it never blocks."""
+        return self._checked(await self._aopen(raw), nonce, access_token, code, state, max_age)
+
+    def validate_hint(self, raw: str | bytes) -> IDToken:
+        """Validate an ``id_token_hint``, which may be expired (Core, 3.1.2.1): who was it?
+
+        :raises TokenRejected: it is not an ID token of this issuer for this client
+        :raises Unavailable: the key source cannot answer now
+        """
+        return self._check_parties(self._hints.validate(self._signed(raw)))
+
+    async def avalidate_hint(self, raw: str | bytes) -> IDToken:
+        """:meth:`validate_hint` in an event loop, which it never blocks."""
+        return self._check_parties(await self._apresent(self._hints, self._signed(raw)))
+
+    def _validator_of_hints(self) -> road.Validator[IDToken]:
+        compiled, situation = self._road(IDToken, _of_the_past)
+        return road.Validator(compiled, **situation)
+
+    def _checked(
+        self,
+        token: IDToken,
+        nonce: str | None,
+        access_token: str | None,
+        code: str | None,
+        state: str | None,
+        max_age: float | None,
+    ) -> IDToken:
         self._check_parties(token)
         _check_nonce(token, nonce)
         self._check_authentication(token, max_age)
@@ -176,21 +215,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
         _check_hash(token, "s_hash", state)
         return token
 
-    def validate_hint(self, raw: str | bytes) -> IDToken:
-        """Validate an ``id_token_hint``, which may be expired (Core, 3.1.2.1): who was it?
-
-        :raises TokenRejected: it is not an ID token of this issuer for this client
-        :raises Unavailable: the key source cannot answer now
-        """
-        token = self._hints.validate(self._signed(raw))
-        self._check_parties(token)
-        return token
-
-    def _validator_of_hints(self) -> road.Validator[IDToken]:
-        compiled, situation = self._road(IDToken, _of_the_past)
-        return road.Validator(compiled, **situation)
-
-    def _check_parties(self, token: IDToken) -> None:
+    def _check_parties(self, token: IDToken) -> IDToken:
         """Core, 3.1.3.7 (3) to (5) and (8)."""
         party = text_claim(token, "azp")
         if len(token.audience) > 1:
@@ -202,6 +227,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
                 raise rejection(Reason.CLAIM_MISSING, claim="azp")
         if party is not None and party not in self._parties:
             raise rejection(Reason.AZP_MISMATCH)
+        return token
 
     def _check_authentication(self, token: IDToken, max_age: float | None) -> None:
         """Core, 3.1.3.7 (12) and (13)."""
@@ -214,7 +240,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
             return
         if since is None:
             raise rejection(Reason.CLAIM_MISSING, claim="auth_time")
-        if not is_recent(since, now=self._now(), max_age=min(bounds), leeway=self.policy.leeway):
+        if not is_recent(since, now=self._time(), max_age=min(bounds), leeway=self.policy.leeway):
             raise rejection(Reason.AUTHENTICATION_TOO_OLD, claim="auth_time")
 
 
