@@ -335,11 +335,11 @@ class TestLoss:
 
     def test_a_claim_that_nobody_settles_goes_by_itself(self, server, make):
         with server.client() as client:
-            client.set("keybound:since", "claimed by somebody", px=10_000)
+            client.set("keybound:used-since", "claimed by somebody", px=10_000)
             store = make()
             self.refused(store, now=LATER)
-            assert client.get("keybound:since") == b"claimed by somebody"
-            client.delete("keybound:since")
+            assert client.get("keybound:used-since") == b"claimed by somebody"
+            client.delete("keybound:used-since")
         self.refused(store, now=LATER)
         assert put(store, "a", now=LATER + SKEW + 1)
 
@@ -360,7 +360,7 @@ class TestLoss:
         with server.client() as client:
             store = make(Slow(client))
             self.refused(store, now=LATER)
-            since = int(client.get("keybound:since").split()[1])
+            since = int(client.get("keybound:used-since").split()[1])
         assert since == (LATER + 14) * 1000
 
 

@@ -1,7 +1,17 @@
-"""Shared state: which proofs were already used."""
+"""Shared state: which proofs were used, and which tokens were revoked."""
 
 from keybound.stores.memory import MemoryReplayStore
+from keybound.stores.memory_revocation import MemoryRevocationList
 from keybound.stores.redis_replay import RedisReplayStore
+from keybound.stores.redis_revocation import RedisRevocationList
 from keybound.stores.replay import ReplayStore
+from keybound.stores.revocation import RevocationList
 
-__all__ = ["MemoryReplayStore", "RedisReplayStore", "ReplayStore"]
+__all__ = [
+    "MemoryReplayStore",
+    "MemoryRevocationList",
+    "RedisReplayStore",
+    "RedisRevocationList",
+    "ReplayStore",
+    "RevocationList",
+]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_LEEWAY
 from keybound.stores._counters import Counters
-from keybound.stores._server import Call, Conversation, Script, Server, check_seconds
+from keybound.stores._server import Answer, Call, Conversation, Script, Server, check_seconds
 
 __all__ = ["LOST", "VOUCH", "Epochs", "milliseconds"]
 
@@ -68,8 +68,9 @@ _DECLARE = Script(_MARK)
 
 
 class Epochs:
-    """The marks of one server.
+    """The marks of one store on its server.
 
+    :param use: names the mark: what one store vouches for is no matter of another
     :param durable: the operator vouches that the server loses nothing it has acknowledged
     :param span: seconds; what is presented later than this after its use is rejected without the server
     :param skew: seconds by which clocks of those who share the server differ, with the leeway they grant
@@ -77,13 +78,14 @@ class Epochs:
     """
 
     def __init__(
-        self, server: Server, counters: Counters, *, durable: bool, span: float, skew: float
+        self, server: Server, counters: Counters, *, use: str, durable: bool, span: float, skew: float
     ) -> None:
         if type(durable) is not bool:
             raise PolicyError("durable must be True or False")
         self.server = server
+        self.use = use
         self.counters = counters
-        self.span = check_seconds("max_lifetime", span)
+        self.span = span
         self.skew = check_seconds("skew", skew)
         if self.skew > MAX_LEEWAY:
             raise PolicyError(f"skew must be at most {MAX_LEEWAY} seconds")
@@ -91,13 +93,14 @@ class Epochs:
         self._inspected = [False] * server.tags
 
     def mark(self, tag: int) -> str:
-        return self.server.key(tag, "since")
+        return self.server.key(tag, self.use + "-since")
 
-    def floor(self, issued_at: float | None, expires_at: float) -> float:
-        """The time after which something was used for the first time, if it was."""
-        # Used before it was issued: no, apart from the clocks. Used longer than the span before its end: no.
-        latest = expires_at - self.span
-        return latest if issued_at is None else max(latest, issued_at - self.skew)
+    def floor(self, issued_at: float | None, expires_at: float | None) -> float:
+        """The time after which the server was told of something for the first time, if it was."""
+        # Not before it was issued, apart from the clocks, and no longer than the span before its end.
+        by_end = 0.0 if expires_at is None else expires_at - self.span
+        by_start = 0.0 if issued_at is None else issued_at - self.skew
+        return max(0.0, by_end, by_start)
 
     def inspect(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
         """See to a group of entries before it is used: for the first time, or the first time after a loss.
@@ -114,10 +117,6 @@ class Epochs:
                 except Unavailable:
                     # Part of a cluster is out of reach. It is seen to when it is asked for.
                     continue
-
-    def distrust(self, tag: int) -> None:
-        """Inspect the group before it is used again."""
-        self._inspected[tag] = False
 
     def _inspect(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
         since, evicts = yield Call(_INSPECT, tag, (self.mark(tag),), (self.watch,))
@@ -141,9 +140,25 @@ class Epochs:
             if settled:
                 self.counters.count("renewed")
 
-    def declare(self, tag: int) -> Conversation[None]:
+    def warm(self, now: float) -> Conversation[None]:
+        """Inspect every group now; raises as ``inspect`` does."""
+        self._inspected = [False] * self.server.tags
+        yield from self.inspect(0, self.server.present(now))
+
+    def declare(self) -> Conversation[None]:
         """Mark that nothing can have been lost, because there was nothing."""
-        yield Call(_DECLARE, tag, (self.mark(tag),), (0,))
+        for tag in range(self.server.tags):
+            yield Call(_DECLARE, tag, (self.mark(tag),), (0,))
+
+    def ask(self, call: Call, present: Callable[[], float]) -> Conversation[Answer]:
+        """Make a call, and once more where it finds the mark ``LOST`` and a new one had to be made."""
+        yield from self.inspect(call.tag, present)
+        answer = yield call
+        if answer[0] == LOST:
+            self._inspected[call.tag] = False
+            yield from self.inspect(call.tag, present)
+            answer = yield call
+        return answer
 
     def refusal(self, since: float, floor: float) -> Unavailable:
         """Why something is refused whose first use may have been forgotten."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import secrets
 import threading
@@ -86,11 +87,21 @@ class Server:
         self._lock = threading.Lock()
         self.counters = Counters(("asked", "failed", "spared"))
 
-    def key(self, tag: int, *parts: str) -> str:
-        """A key of one of the groups that the server keeps in one place."""
+    def tag(self, digest: bytes) -> int:
+        """The group of what has this digest."""
+        return digest[0] % self.tags
+
+    def key(self, tag: int, use: str, digest: bytes = b"") -> str:
+        """A key in one of the groups, each of which the server keeps in one place."""
         # Redis Cluster specification, hash tags: what stands in braces decides where a key lies.
-        place = (f"{{{tag:02x}}}",) if self.tags > 1 else ()
-        return ":".join((self._namespace, *place, *parts))
+        place = [f"{{{tag:02x}}}"] if self.tags > 1 else []
+        name = [base64.urlsafe_b64encode(digest).rstrip(b"=").decode()] if digest else []
+        return ":".join((self._namespace, *place, use, *name))
+
+    def present(self, now: float) -> Callable[[], float]:
+        """The caller's time, going on: a conversation may be held up."""
+        started = self.monotonic()
+        return lambda: now + self.monotonic() - started
 
     def hold(self, conversation: Conversation[Answered]) -> Answered:
         """Have a conversation in this thread.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import math
 import time
@@ -12,7 +11,7 @@ from typing import Literal
 from keybound.errors import PolicyError, Reason, Unavailable, rejection
 from keybound.stores._counters import Counters
 from keybound.stores._epoch import LOST, VOUCH, Epochs, milliseconds
-from keybound.stores._server import Call, Conversation, Script, Server
+from keybound.stores._server import Call, Conversation, Script, Server, check_seconds
 from keybound.stores.memory import MemoryReplayStore
 from keybound.stores.replay import check_times, proof_octets
 
@@ -112,7 +111,14 @@ class RedisReplayStore:
                 "renewed",
             )
         )
-        self._epochs = Epochs(self._server, self._counters, durable=durable, span=max_lifetime, skew=skew)
+        self._epochs = Epochs(
+            self._server,
+            self._counters,
+            use="used",
+            durable=durable,
+            span=check_seconds("max_lifetime", max_lifetime),
+            skew=skew,
+        )
         self._bound = max_per_principal or 0
         self._memory = MemoryReplayStore() if on_loss == "memory" else None
 
@@ -171,12 +177,12 @@ class RedisReplayStore:
         :raises Unavailable: the server does not answer, or evicts entries when its memory is full
         """
         check_times(now, now)
-        self._server.hold(self._warmed(now))
+        self._server.hold(self._epochs.warm(now))
 
     async def awarm(self, *, now: float) -> None:
         """:meth:`warm` for use in an event loop."""
         check_times(now, now)
-        await self._server.ahold(self._warmed(now))
+        await self._server.ahold(self._epochs.warm(now))
 
     def declare_nothing_was_used(self) -> None:
         """Make the server vouch for all the past: for the very first start, and no other.
@@ -185,7 +191,7 @@ class RedisReplayStore:
 
         :raises Unavailable: the server does not answer
         """
-        self._server.hold(self._declared())
+        self._server.hold(self._epochs.declare())
 
     def stats(self) -> dict[str, int]:
         """Counters since the store was made.
@@ -221,15 +227,15 @@ class RedisReplayStore:
     def _conversation(
         self, kind: str, principal: str, jti: str, expires_at: float, now: float, issued_at: float | None
     ) -> Conversation[bool]:
-        epochs = self._epochs
+        epochs, server = self._epochs, self._server
         owner = hashlib.sha256(proof_octets("", principal, "")).digest()
-        tag = owner[0] % self._server.tags
         proof = hashlib.sha256(proof_octets(kind, principal, jti)).digest()
+        tag = server.tag(owner)
         floor = epochs.floor(issued_at, expires_at)
         call = Call(
             _PUT,
             tag,
-            (epochs.mark(tag), self._key(tag, "used", proof), self._key(tag, "many", owner)),
+            (epochs.mark(tag), server.key(tag, "used", proof), server.key(tag, "many", owner)),
             (
                 epochs.watch,
                 math.floor(floor * 1000),
@@ -240,15 +246,10 @@ class RedisReplayStore:
                 milliseconds(epochs.span),
             ),
         )
-        return self._put(call, self._present(now), floor)
+        return self._put(call, self._server.present(now), floor)
 
     def _put(self, call: Call, present: Callable[[], float], floor: float) -> Conversation[bool]:
-        yield from self._epochs.inspect(call.tag, present)
-        outcome, detail = yield call
-        if outcome == LOST:
-            self._epochs.distrust(call.tag)
-            yield from self._epochs.inspect(call.tag, present)
-            outcome, detail = yield call
+        outcome, detail = yield from self._epochs.ask(call, present)
         if outcome == _FIRST:
             self._counters.count("accepted")
             return True
@@ -261,23 +262,6 @@ class RedisReplayStore:
             raise Unavailable("a principal has used as many proofs as it may", retry_after=wait)
         self._counters.count("refused_loss")
         raise self._epochs.refusal(outcome if outcome == LOST else detail, floor)
-
-    def _warmed(self, now: float) -> Conversation[None]:
-        for tag in range(self._server.tags):
-            self._epochs.distrust(tag)
-        yield from self._epochs.inspect(0, self._present(now))
-
-    def _declared(self) -> Conversation[None]:
-        for tag in range(self._server.tags):
-            yield from self._epochs.declare(tag)
-
-    def _present(self, now: float) -> Callable[[], float]:
-        """The caller's time, going on: a conversation may have been held up since."""
-        started = self._server.monotonic()
-        return lambda: now + self._server.monotonic() - started
-
-    def _key(self, tag: int, use: str, digest: bytes) -> str:
-        return self._server.key(tag, use, base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
 
     def _remember(self, kind: str, principal: str, jti: str, expires_at: float, now: float) -> bool | None:
         """What the memory of this process says, or ``None`` if it does not know."""
