@@ -234,6 +234,14 @@ def packages() -> tuple[Package, ...]:
     return tuple(Package(twin) for twin in dict.fromkeys(("pure", keybound.BACKEND)))
 
 
+@pytest.fixture(params=list(dict.fromkeys(("pure", keybound.BACKEND))))
+def package(request: pytest.FixtureRequest, packages: tuple[Package, ...]) -> Iterator[ModuleType]:
+    """The package on one twin after the other, for tests that present several tokens to one validator."""
+    chosen = packages[0] if request.param == "pure" else packages[-1]
+    with chosen.at_work() as at_work:
+        yield at_work
+
+
 Make = Callable[..., Any]
 """Makes a validator: of this package, with these options in place of the usual ones."""
 

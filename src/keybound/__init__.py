@@ -41,6 +41,11 @@ if typing.TYPE_CHECKING:
     from keybound.jose.decryption_keys import DecryptionKeys
     from keybound.jose.jwe_algorithms import DeprecatedAlgorithmWarning
     from keybound.keys import FileJWKSet, HTTPTransport, RefreshSettings, RemoteJWKSet
+    from keybound.tokens.client_assertion import (
+        CLIENT_ASSERTION_TYPE,
+        ClientAssertion,
+        ClientAssertionValidator,
+    )
     from keybound.tokens.demands import AuthorizationDetails, Demands
     from keybound.tokens.id_token import IDToken, IDTokenValidator
     from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
@@ -48,6 +53,7 @@ if typing.TYPE_CHECKING:
 
 __all__ = [
     "BACKEND",
+    "CLIENT_ASSERTION_TYPE",
     "JWK",
     "AccessToken",
     "AccessTokenValidator",
@@ -56,6 +62,8 @@ __all__ = [
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
+    "ClientAssertion",
+    "ClientAssertionValidator",
     "ContextRejected",
     "Decryption",
     "DecryptionKey",
@@ -109,6 +117,10 @@ def __getattr__(name: str) -> object:
         "DecryptionKeys": "jose.decryption_keys",
         "DeprecatedAlgorithmWarning": "jose.jwe_algorithms",
         **dict.fromkeys(("AuthorizationDetails", "Demands"), "tokens.demands"),
+        **dict.fromkeys(
+            ("CLIENT_ASSERTION_TYPE", "ClientAssertion", "ClientAssertionValidator"),
+            "tokens.client_assertion",
+        ),
         **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
         **dict.fromkeys(("LogoutToken", "LogoutTokenValidator"), "tokens.logout_token"),
         **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),

@@ -171,6 +171,10 @@ class Reason(enum.IntEnum):
 
     EVENT_UNEXPECTED = 920, "The token tells of no event that is expected"
 
+    ASSERTION_TYPE_MISMATCH = 950, "The client assertion is not declared to be a JWT"
+    CLIENT_MISMATCH = 951, "The request names another client than the token"
+    GRANT_TYPE_NOT_ALLOWED = 952, "The client may not use this grant type"
+
     @property
     def code(self) -> str:
         """The stable lower-case code, as ``str(reason)`` gives it."""

@@ -201,6 +201,7 @@ class TokenPolicy:
         *,
         profile: Profile,
         issuer: str | None = None,
+        subject: str | None = None,
         audience: str | Iterable[str] | None = None,
         algorithms_: Iterable[str] | None = None,
         types: Iterable[str] | None = None,
@@ -222,6 +223,7 @@ class TokenPolicy:
 
         No ``issuer`` or no ``audience`` means that the road does not compare it; the validator does.
 
+        :param subject: the only ``sub`` there may be, for kinds in which it is the client
         :param explicit_typing: demand the ``typ`` that only this kind has (RFC 8725, 3.11)
         """
         if not isinstance(profile, Profile):
@@ -248,7 +250,11 @@ class TokenPolicy:
             forbidden_claims=tuple(
                 dict.fromkeys((*rules.forbidden_claims, *text_list("forbidden_claims", forbidden_claims)))
             ),
-            expected_claims=(*rules.expected_claims, *_pairs("expected_claims", expected_claims)),
+            expected_claims=(
+                *rules.expected_claims,
+                *(() if subject is None else (("sub", text("subject", subject)),)),
+                *_pairs("expected_claims", expected_claims),
+            ),
             foreign_markers=FOREIGN_MARKERS[kind] & ~rules.tolerated_markers,
             scopes=text_list("scopes", scopes.split() if isinstance(scopes, str) else scopes),
             binding=_binding(kind, profile) if binding is None else binding,
@@ -384,6 +390,16 @@ def media_types(values: Iterable[str]) -> frozenset[str]:
     """``typ`` values in the form that :class:`~keybound._hotpath.contract.HeaderRules` takes."""
     stripped = (value.lower().removeprefix("application/") for value in text_list("types", values))
     return frozenset(text("types", value) for value in stripped)
+
+
+def check_length(name: str, value: object) -> int:
+    """``value``, if it is a number of characters that some text may have.
+
+    :raises PolicyError: it is not
+    """
+    if type(value) is not int or value < 1:
+        raise PolicyError(f"{name} must be a positive whole number")
+    return value
 
 
 def check_seconds(name: str, value: object, least: int, most: int = MAX_NUMERIC_DATE) -> None:

@@ -14,6 +14,7 @@ from keybound import RefreshSettings
 
 NAMES = [
     "BACKEND",
+    "CLIENT_ASSERTION_TYPE",
     "JWK",
     "AccessToken",
     "AccessTokenValidator",
@@ -22,6 +23,8 @@ NAMES = [
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
+    "ClientAssertion",
+    "ClientAssertionValidator",
     "ContextRejected",
     "Decryption",
     "DecryptionKey",
@@ -93,6 +96,10 @@ MEMBERS = {
     "AudiencePolicy": "aliases bind bind_metadata client_assertion from_json from_mapping from_toml note "
     "obliges request_object rule to_mapping",
     "CacheSettings": "entries lifetime memory_bytes monotonic",
+    "ClientAssertion": "audience claim claims client_id expires_at header identifier issued_at issuer "
+    "subject warning",
+    "ClientAssertionValidator": "avalidate avalidate_form clear_cache stats validate validate_form clock "
+    "keys policy",
     "Decryption": "allow_compression allow_deprecated allow_missing_cty from_metadata limits open",
     "DecryptionKey": "algorithms curve from_client_secret from_der from_json from_key from_pem from_secret "
     "kty to_dict",

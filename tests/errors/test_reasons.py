@@ -14,7 +14,7 @@ import keybound
 from keybound._hotpath.contract import AudienceForm
 from keybound.errors import Reason, rejection
 from keybound.stores import MemoryReplayStore
-from keybound.testing import OMIT, EncryptionKey, SigningKey, encrypt_jwe
+from keybound.testing import OMIT, EncryptionKey, FakeClient, SigningKey, encrypt_jwe
 
 Forge = Callable[[Any], object]
 NOTHING = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).decode().rstrip("=")
@@ -263,6 +263,29 @@ def logout_token(*uses: dict[str, Any]) -> Callable[[Any], object]:
     return judge
 
 
+def assertion(make: dict[str, Any] = {}, **options: Any) -> Callable[[Any], object]:  # noqa: B006
+    """A client assertion in a form, presented twice if there is a store to remember it."""
+
+    def judge(world: Any) -> object:
+        client = FakeClient("client-1", clock=world.clock)
+        form = {
+            "client_assertion_type": keybound.CLIENT_ASSERTION_TYPE,
+            "client_assertion": client.assertion(),
+        }
+        validator = keybound.ClientAssertionValidator(
+            client_id="client-1",
+            keys=keybound.JWKSet.from_json(client.jwks()),
+            audience="https://as.example.com",
+            algorithms=["ES256"],
+            clock=world.clock,
+            **{"replay": None} | options,
+        )
+        validator.validate_form(form | make)
+        return validator.validate_form(form | make)
+
+    return judge
+
+
 # What only the validators of other kinds, and demands of a resource, can say.
 BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.CLAIM_INVALID: id_token({"azp": 5}),
@@ -275,6 +298,9 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.EVENT_UNEXPECTED: logout_token({"events": {"https://example.com/event": {}}}),
     Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: details("b"),
     Reason.ROLE_INSUFFICIENT: demand(roles="b"),
+    Reason.ASSERTION_TYPE_MISMATCH: assertion({"client_assertion_type": "saml2-bearer"}),
+    Reason.CLIENT_MISMATCH: assertion({"client_id": "client-2"}),
+    Reason.GRANT_TYPE_NOT_ALLOWED: assertion(grant_types="refresh_token"),
 }
 
 FAMILIES = {
@@ -343,6 +369,7 @@ def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
     assert logout_token({"jti": "1"}, {"jti": "2"})(world)
     assert details("a")(world)
     assert demand(roles="a")(world)
+    assert assertion({"grant_type": "a", "client_id": "client-1"}, grant_types="a")(world)
 
 
 def test_the_controls_of_all_vectors_are_accepted(world: Any, judge: Any) -> None:

@@ -24,6 +24,8 @@ OAUTH = Profile(
             TokenKind.CLIENT_ASSERTION: KindRules(
                 types=frozenset({"jwt", "client-authentication+jwt"}),
                 required_claims=("iss", "sub", "aud", "exp", "jti"),
+                # "Unreasonably far in the future" (RFC 7523, 3 (4)) is more than a day.
+                max_expiry_distance=86_400,
             ),
             # RFC 9101, 4 and 10.8.
             TokenKind.REQUEST_OBJECT: KindRules(

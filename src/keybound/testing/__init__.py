@@ -41,6 +41,7 @@ from keybound.testing.certificates import (
 )
 from keybound.testing.encrypting import encrypt_jwe, encrypt_jwe_json
 from keybound.testing.encryption_keys import ENCRYPTION_ALGORITHMS, ENCRYPTIONS, EncryptionKey
+from keybound.testing.fake_client import FakeClient
 from keybound.testing.fake_clock import FakeClock
 from keybound.testing.fake_issuer import OMIT, FakeIssuer, Omit
 from keybound.testing.forging import make_token
@@ -55,6 +56,7 @@ __all__ = [
     "CertificateAuthority",
     "ClientCertificate",
     "EncryptionKey",
+    "FakeClient",
     "FakeClock",
     "FakeIssuer",
     "IssuerServer",

@@ -27,8 +27,8 @@ class OneUse:
 
     def __init__(self, store: object, policy: TokenPolicy) -> None:
         self._store = as_replay_store(store)
-        self._kind = str(policy.kind)
-        self._leeway, self._max_age = policy.leeway, policy.max_age
+        self._kind, self._issuer = str(policy.kind), policy.issuer
+        self._grace, self._max_age = policy.leeway + _EDGE, policy.max_age
         if "jti" not in policy.required_claims:
             raise PolicyError("replay tells tokens apart by jti: put it into required_claims")
         rules = policy.claim_rules()
@@ -40,20 +40,18 @@ class OneUse:
 
         :raises Unavailable: the store cannot tell
         """
-        return self._store.put(*self._name(token), expires_at=self._end(token), now=now)
+        issuer, jti = self._issuer or token.claim("iss"), token.claim("jti")
+        return self._store.put(self._kind, issuer, jti, expires_at=self._end(token), now=now)
 
     async def aput(self, token: Token, now: float) -> bool:
         """:meth:`put` for use in an event loop."""
-        return await self._store.aput(*self._name(token), expires_at=self._end(token), now=now)
-
-    def _name(self, token: Token) -> tuple[str, str, str]:
-        return self._kind, token.issuer, str(token.identifier)
+        issuer, jti = self._issuer or token.claim("iss"), token.claim("jti")
+        return await self._store.aput(self._kind, issuer, jti, expires_at=self._end(token), now=now)
 
     def _end(self, token: Token) -> float:
         """Time from which on the road rejects the token for its age."""
-        ends = [FURTHEST_EXPIRY - self._leeway - _EDGE]
-        if token.expires_at is not None:
-            ends.append(token.expires_at)
-        if self._max_age is not None and token.issued_at is not None:
-            ends.append(token.issued_at + self._max_age)
-        return min(ends) + self._leeway + _EDGE
+        end: float = token.claim("exp", FURTHEST_EXPIRY)
+        if self._max_age is not None:
+            end = min(end, token.claim("iat") + self._max_age)
+        end += self._grace
+        return end if end <= FURTHEST_EXPIRY else FURTHEST_EXPIRY

@@ -1,0 +1,207 @@
+"""Client assertions: ``private_key_jwt``, ``client_secret_jwt`` (RFC 7523, 2.2; OpenID Connect Core, 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from keybound.audience import AudienceVerdict
+from keybound.clock import Clock, system_clock
+from keybound.errors import PolicyError, Reason, rejection
+from keybound.jose.jwk import JWK
+from keybound.keys import KeySource
+from keybound.kinds import TokenKind
+from keybound.limits import DEFAULT_LIMITS, Limits
+from keybound.policy import Profile, TokenPolicy, check_length, text, text_list
+from keybound.profiles.oauth import OAUTH
+from keybound.tokens._audience import Audience, AudienceCheck
+from keybound.tokens._validator import Token, TokenValidator
+
+if TYPE_CHECKING:
+    from keybound.stores import ReplayStore
+
+__all__ = ["CLIENT_ASSERTION_TYPE", "ClientAssertion", "ClientAssertionValidator"]
+
+CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+"""The one value of ``client_assertion_type`` that means a JWT (RFC 7523, 2.2)."""
+
+
+class ClientAssertion(Token):
+    """A client assertion that passed every check of its validator. Immutable; never prints the token."""
+
+    __slots__ = ("_warning",)
+
+    _warning: str
+
+    @property
+    def client_id(self) -> str:
+        """The client that is authenticated: ``sub``, which is ``iss`` as well."""
+        return str(self.claim("sub"))
+
+    @property
+    def warning(self) -> str | None:
+        """What the audience policy does not recommend of ``aud``, as a stable code, or ``None``."""
+        return getattr(self, "_warning", None)
+
+    def __setattr__(self, name: str, *value: object) -> NoReturn:
+        raise AttributeError("a verified token is immutable")
+
+    __delattr__ = __setattr__
+
+
+class ClientAssertionValidator(TokenValidator[ClientAssertion]):
+    """Authenticates one client by its assertions. Make one per client; use it from any thread.
+
+    :param client_id: the client, which must be ``iss`` and ``sub`` of its assertions (RFC 7523, 3)
+    :param keys: the client's keys: a :class:`~keybound.JWKSet`, a single :class:`~keybound.JWK`, or a key
+        source; for ``client_secret_jwt`` its secret, and for a while the former one as well
+    :param audience: an audience policy bound to this authorization server, which judges ``aud`` at each
+        endpoint; the server's metadata, for the audience policy of the profile; or, where the profile has
+        none, a text or several, of which one must be in ``aud``, whatever the endpoint
+    :param replay: where used assertions are remembered, a :class:`keybound.stores.ReplayStore`; ``None``
+        accepts an assertion as often as it comes until it expires
+    :param algorithms: allow-list of ``alg`` values, such as the client's registered
+        ``token_endpoint_auth_signing_alg``; mandatory unless the profile brings one
+    :param profile: a member of :mod:`keybound.profiles`
+    :param types: accepted ``typ`` values in place of the profile's
+    :param explicit_typing: demand ``typ`` ``client-authentication+jwt`` (draft-ietf-oauth-rfc7523bis, 4)
+    :param grant_types: the grant types that this client may use; ``None`` for any
+    :param leeway: clock skew in seconds, granted to ``exp``, ``nbf`` and ``iat`` alike
+    :param max_expiry_distance: greatest distance of ``exp`` from now, and from ``iat`` where there is one,
+        in seconds; a day unless the profile has less
+    :param max_lifetime: greatest ``exp`` minus ``iat``, in seconds; makes ``iat`` mandatory
+    :param max_age: greatest time since ``iat``, in seconds; makes ``iat`` mandatory
+    :param jti_length: longest ``jti``, in characters
+    :param required_claims: names that must be present, besides those of the profile
+    :param forbidden_claims: names that must not be present
+    :param expected_claims: claims and the one text that each must be
+    :param limits: ceilings in bytes and nesting
+    :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :raises PolicyError: the options are unsafe, contradictory or impossible
+    """
+
+    _error = "invalid_client"
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        keys: KeySource | JWK,
+        audience: Audience,
+        replay: ReplayStore | None,
+        algorithms: Iterable[str] | None = None,
+        profile: Profile = OAUTH,
+        types: Iterable[str] | None = None,
+        explicit_typing: bool = False,
+        grant_types: str | Iterable[str] | None = None,
+        leeway: float = 10,
+        max_expiry_distance: float | None = None,
+        max_lifetime: float | None = None,
+        max_age: float | None = None,
+        jti_length: int = 128,
+        required_claims: Iterable[str] = (),
+        forbidden_claims: Iterable[str] = (),
+        expected_claims: Mapping[str, str] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._audience = AudienceCheck(TokenKind.CLIENT_ASSERTION, audience, profile)
+        if self._audience.texts is not None and getattr(profile, "audience_policy", None) is not None:
+            raise PolicyError(
+                "the profile has an audience policy: audience must be the server's metadata or a bound policy"
+            )
+        needed = ("exp",) if replay is None else ("exp", "jti")
+        policy = TokenPolicy.create(
+            TokenKind.CLIENT_ASSERTION,
+            issuer=text("client_id", client_id),
+            subject=client_id,
+            audience=self._audience.texts,
+            profile=profile,
+            algorithms_=algorithms,
+            types=types,
+            explicit_typing=explicit_typing,
+            leeway=leeway,
+            max_expiry_distance=max_expiry_distance,
+            max_lifetime=max_lifetime,
+            max_age=max_age,
+            required_claims=(*needed, *text_list("required_claims", required_claims)),
+            forbidden_claims=forbidden_claims,
+            expected_claims=expected_claims,
+            limits=limits,
+        )
+        super().__init__(policy, ClientAssertion, keys=keys, clock=clock, replay=replay)
+        self._client_id = text("client_id", client_id)
+        self._grant_types = None if grant_types is None else text_list("grant_types", grant_types, some=True)
+        self._jti_length = check_length("jti_length", jti_length)
+
+    def validate(
+        self, raw: str | bytes, *, endpoint: str = "token_endpoint", grant_type: str | None = None
+    ) -> ClientAssertion:
+        """Validate an assertion that was received at an endpoint. It counts as used then.
+
+        :param raw: the assertion
+        :param endpoint: metadata name of the endpoint, for the audience policy
+        :param grant_type: the grant type that the request is part of, where the client's are limited
+        :raises TokenRejected: it must not be accepted; ``.reason`` tells why, ``.error_response()`` what to
+            answer
+        :raises Unavailable: the key source or the replay store cannot answer now
+        :raises PolicyError: the audience policy has no rule for this endpoint
+        """
+        return self._use(self._check(self._open(raw), endpoint, grant_type))
+
+    async def avalidate(
+        self, raw: str | bytes, *, endpoint: str = "token_endpoint", grant_type: str | None = None
+    ) -> ClientAssertion:
+        """:meth:`validate` for use in an event loop."""
+        return await self._ause(self._check(await self._aopen(raw), endpoint, grant_type))
+
+    def validate_form(
+        self, form: Mapping[str, Any], *, endpoint: str = "token_endpoint", grant_type: str | None = None
+    ) -> ClientAssertion:
+        """Validate the assertion in the parameters of a request (RFC 7521, 4.2; RFC 7523, 2.2).
+
+        :param form: the parameters, each a text
+        :param endpoint: as for :meth:`validate`
+        :param grant_type: as for :meth:`validate`; the parameter ``grant_type`` if left out
+        :raises TokenRejected: as :meth:`validate`, or the other parameters do not go with an assertion of
+            this client
+        """
+        raw = self._assertion_in(form)
+        return self.validate(raw, endpoint=endpoint, grant_type=grant_type or form.get("grant_type"))
+
+    async def avalidate_form(
+        self, form: Mapping[str, Any], *, endpoint: str = "token_endpoint", grant_type: str | None = None
+    ) -> ClientAssertion:
+        """:meth:`validate_form` for use in an event loop."""
+        raw = self._assertion_in(form)
+        return await self.avalidate(raw, endpoint=endpoint, grant_type=grant_type or form.get("grant_type"))
+
+    def _check(self, assertion: ClientAssertion, endpoint: str, grant_type: str | None) -> ClientAssertion:
+        """Everything but the replay, which only an assertion that is good in every other way may touch."""
+        if len(assertion.claim("jti", "")) > self._jti_length:
+            raise self._rejection(Reason.JTI_INVALID)
+        if self._grant_types is not None and grant_type not in self._grant_types:
+            raise rejection(Reason.GRANT_TYPE_NOT_ALLOWED, error="unauthorized_client")
+        if self._audience.texts is None:
+            verdict = self._audience.judge_at(endpoint).judge(assertion.claim("aud"), self._client_id)
+            if verdict.outcome != "accept":
+                self._heed(assertion, verdict)
+        return assertion
+
+    def _heed(self, assertion: ClientAssertion, verdict: AudienceVerdict) -> None:
+        if not verdict:
+            raise self._rejection(verdict.reason)
+        object.__setattr__(assertion, "_warning", verdict.code)
+
+    def _assertion_in(self, form: Mapping[str, Any]) -> Any:
+        if not isinstance(form, Mapping):
+            raise PolicyError("form must be a mapping of parameter names to texts")
+        raw = form.get("client_assertion")
+        if raw is None:
+            raise self._rejection(Reason.TOKEN_MISSING)
+        if form.get("client_assertion_type") != CLIENT_ASSERTION_TYPE:
+            raise self._rejection(Reason.ASSERTION_TYPE_MISMATCH)
+        # RFC 7521, 4.2: optional beside an assertion, but then of the same client.
+        if form.get("client_id", self._client_id) != self._client_id:
+            raise self._rejection(Reason.CLIENT_MISMATCH)
+        return raw
