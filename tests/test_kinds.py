@@ -27,6 +27,8 @@ def test_a_type_of_its_own_decides(typ: str) -> None:
         ({"login_hint": "u", "scope": "openid"}, TokenKind.REQUEST_OBJECT),
         ({"code": "c", "state": "s"}, TokenKind.AUTHORIZATION_RESPONSE),
         ({"error": "access_denied"}, TokenKind.AUTHORIZATION_RESPONSE),
+        ({"access_token": "a", "token_type": "bearer"}, TokenKind.AUTHORIZATION_RESPONSE),
+        ({"id_token": "a.b.c", "state": "s"}, TokenKind.AUTHORIZATION_RESPONSE),
         ({"iss": "c", "sub": "c", "jti": "j"}, TokenKind.CLIENT_ASSERTION),
         ({"iss": "i", "sub": "u", "nonce": "n"}, TokenKind.ID_TOKEN),
         ({"iss": "i", "sub": "u", "at_hash": "h", "code": "c"}, TokenKind.ID_TOKEN),

@@ -41,6 +41,11 @@ if typing.TYPE_CHECKING:
     from keybound.jose.decryption_keys import DecryptionKeys
     from keybound.jose.jwe_algorithms import DeprecatedAlgorithmWarning
     from keybound.keys import FileJWKSet, HTTPTransport, RefreshSettings, RemoteJWKSet
+    from keybound.tokens.authorization_response import (
+        AuthorizationErrorResponse,
+        AuthorizationResponse,
+        AuthorizationResponseValidator,
+    )
     from keybound.tokens.client_assertion import (
         CLIENT_ASSERTION_TYPE,
         ClientAssertion,
@@ -49,6 +54,7 @@ if typing.TYPE_CHECKING:
     from keybound.tokens.demands import AuthorizationDetails, Demands
     from keybound.tokens.id_token import IDToken, IDTokenValidator
     from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
+    from keybound.tokens.response_mode import ResponseMode
     from keybound.tokens.security_event_token import SecurityEventToken, SecurityEventTokenValidator
 
 __all__ = [
@@ -59,6 +65,9 @@ __all__ = [
     "AccessTokenValidator",
     "AudiencePolicy",
     "AuthorizationDetails",
+    "AuthorizationErrorResponse",
+    "AuthorizationResponse",
+    "AuthorizationResponseValidator",
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
@@ -90,6 +99,7 @@ __all__ = [
     "Reason",
     "RefreshSettings",
     "RemoteJWKSet",
+    "ResponseMode",
     "SecurityEventToken",
     "SecurityEventTokenValidator",
     "SignatureRejected",
@@ -121,6 +131,11 @@ def __getattr__(name: str) -> object:
             ("CLIENT_ASSERTION_TYPE", "ClientAssertion", "ClientAssertionValidator"),
             "tokens.client_assertion",
         ),
+        **dict.fromkeys(
+            ("AuthorizationErrorResponse", "AuthorizationResponse", "AuthorizationResponseValidator"),
+            "tokens.authorization_response",
+        ),
+        "ResponseMode": "tokens.response_mode",
         **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
         **dict.fromkeys(("LogoutToken", "LogoutTokenValidator"), "tokens.logout_token"),
         **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),

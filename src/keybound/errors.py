@@ -80,6 +80,7 @@ class Reason(enum.IntEnum):
     SERIALIZATION_INVALID = 113, "The JSON serialization of the signature is not well-formed"
     PAYLOAD_MISSING = 114, "The payload is detached and was not supplied"
     PAYLOAD_NOT_DETACHED = 115, "A payload was supplied for a token that carries its own"
+    PARAMETER_REPEATED = 116, "A parameter of the response is repeated"
     JWE_MALFORMED = 120, "The token does not have the segments of an encrypted token"
     TOKEN_NOT_ENCRYPTED = 121, "The token is not encrypted where an encrypted token is expected"
     JWE_SERIALIZATION_INVALID = 122, "The JSON serialization of the encryption is not well-formed"
@@ -166,6 +167,9 @@ class Reason(enum.IntEnum):
     NONCE_MISMATCH = 900, "The nonce is not the one that was sent"
     AZP_MISMATCH = 901, "The token was issued to another party"
     HASH_MISMATCH = 902, "A hash in the token is not that of what came with it"
+    STATE_MISMATCH = 903, "The state is not the one that was sent"
+    RESPONSE_NOT_SIGNED = 904, "The authorization response is not signed"
+    RESPONSE_AMBIGUOUS = 905, "The authorization response can be read in more than one way"
 
     JTI_REPLAYED = 910, "The token was used before"
 

@@ -20,6 +20,9 @@ NAMES = [
     "AccessTokenValidator",
     "AudiencePolicy",
     "AuthorizationDetails",
+    "AuthorizationErrorResponse",
+    "AuthorizationResponse",
+    "AuthorizationResponseValidator",
     "BindingRejected",
     "CacheSettings",
     "ClaimRejected",
@@ -51,6 +54,7 @@ NAMES = [
     "Reason",
     "RefreshSettings",
     "RemoteJWKSet",
+    "ResponseMode",
     "SecurityEventToken",
     "SecurityEventTokenValidator",
     "SignatureRejected",
@@ -89,6 +93,10 @@ MEMBERS = {
     "IDTokenValidator": "avalidate avalidate_hint clear_cache stats validate validate_hint clock keys policy",
     "AccessTokenValidator": "avalidate clear_cache explain require stats validate validate_many "
     "clock keys policy",
+    "AuthorizationErrorResponse": "error error_description error_uri signed state",
+    "AuthorizationResponse": "access_token code id_token signed state",
+    "AuthorizationResponseValidator": "avalidate avalidate_response clear_cache from_metadata response_mode "
+    "stats validate validate_response clock keys policy",
     "AuthorizationDetails": "actions datatypes identifier locations privileges",
     "Demands": "acr_values any_role any_scope authorization_details check max_age role_claim roles scopes",
     "InsufficientScope": "challenge error error_response status",

@@ -223,6 +223,27 @@ def nested(
     return judge
 
 
+def response(parameters: Callable[[Any], Any], **options: Any) -> Callable[[Any], object]:
+    """Validates what came to the redirection endpoint of a client that had sent the state ``s``."""
+
+    def judge(world: Any) -> object:
+        validator = keybound.AuthorizationResponseValidator(
+            issuer=world.issuer.issuer,
+            client_id="client-1",
+            keys=world.keys,
+            algorithms=["ES256"],
+            clock=world.clock,
+            **options,
+        )
+        return validator.validate_response(parameters(world), state="s")
+
+    return judge
+
+
+def secured(**claims: Any) -> Callable[[Any], dict[str, str]]:
+    return lambda world: {"response": world.issuer.authorization_response(**{"state": "s"} | claims)}
+
+
 # What only encrypted tokens can have wrong.
 BY_JWE: dict[Reason, Callable[[Any], object]] = {
     Reason.JWE_MALFORMED: nested(raw="a.b.c.d"),
@@ -294,6 +315,10 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.NONCE_MISMATCH: id_token({"nonce": "m"}),
     Reason.AZP_MISMATCH: id_token({"azp": "client-2"}),
     Reason.HASH_MISMATCH: id_token({"code": "c"}, code="d"),
+    Reason.STATE_MISMATCH: response(secured(state="t")),
+    Reason.RESPONSE_NOT_SIGNED: response(lambda world: {"code": "c", "state": "s"}),
+    Reason.RESPONSE_AMBIGUOUS: response(lambda world: secured()(world) | {"code": "c"}),
+    Reason.PARAMETER_REPEATED: response(lambda world: {"code": ["c", "d"]}, plain_responses="iss-required"),
     Reason.JTI_REPLAYED: logout_token({"jti": "1"}, {"jti": "1"}),
     Reason.EVENT_UNEXPECTED: logout_token({"events": {"https://example.com/event": {}}}),
     Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: details("b"),
@@ -368,6 +393,7 @@ def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
     assert id_token({"code": "c"}, code="c")(world)
     assert logout_token({"jti": "1"}, {"jti": "2"})(world)
     assert details("a")(world)
+    assert response(secured())(world)
     assert demand(roles="a")(world)
     assert assertion({"grant_type": "a", "client_id": "client-1"}, grant_types="a")(world)
 

@@ -140,6 +140,31 @@ def test_explicit_cnf_wins(issuer: FakeIssuer) -> None:
     assert claims_of(issuer.access_token(certificate=b"x", cnf={"jkt": "y"}))["cnf"] == {"jkt": "y"}
 
 
+def test_authorization_response_is_what_jarm_asks_for(issuer: FakeIssuer) -> None:
+    token = issuer.authorization_response(state="s", iss=OMIT, extra=1)
+    assert header_of(token) == {"alg": "ES256", "typ": "JWT", "kid": issuer.key.kid}
+    assert claims_of(token) == {
+        "aud": "client-1",
+        "exp": 1_700_000_300,
+        "code": "SplxlOBeZQQYbYS6WxSbIA",
+        "state": "s",
+        "extra": 1,
+    }
+    said = claims_of(issuer.authorization_response(client_id=["a"], error="access_denied", lifetime=-1))
+    assert said == {"iss": issuer.issuer, "aud": ["a"], "exp": 1_699_999_999, "error": "access_denied"}
+
+
+def test_plain_authorization_response_is_what_rfc_9207_asks_for(issuer: FakeIssuer) -> None:
+    assert issuer.plain_authorization_response(state="s", code="c", scope="read") == {
+        "code": "c",
+        "state": "s",
+        "iss": issuer.issuer,
+        "scope": "read",
+    }
+    assert issuer.plain_authorization_response(error="access_denied", iss=OMIT) == {"error": "access_denied"}
+    assert issuer.plain_authorization_response(code=OMIT, iss="x") == {"iss": "x"}
+
+
 def test_another_key_signs_under_its_own_name(issuer: FakeIssuer) -> None:
     other = SigningKey.generate("HS256", kid="other")
     token = issuer.access_token(key=other)

@@ -105,7 +105,7 @@ class Marker(enum.IntEnum):
     HASH = 16
     REQUEST = 32
     RESPONSE = 64
-    """``code`` or ``error`` where there is no ``sub``."""
+    """What an authorization response grants, or ``error``, where there is no ``sub``."""
     ACCESS = 128
     """``client_id``, ``scope`` or ``scp``."""
     SUBJECT = 256
@@ -131,6 +131,8 @@ MARKERS = {
     "id_token_hint": Marker.REQUEST,
     "binding_message": Marker.REQUEST,
     "code": Marker.RESPONSE,
+    "access_token": Marker.RESPONSE,
+    "id_token": Marker.RESPONSE,
     "error": Marker.RESPONSE,
 }
 """Claims that are a marker by being there; the other markers follow from the registered claims.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from keybound._hotpath.contract import AudienceForm
 from keybound.kinds import TokenKind
 from keybound.policy import KindRules, Profile
 
@@ -31,9 +32,11 @@ OAUTH = Profile(
             TokenKind.REQUEST_OBJECT: KindRules(
                 types=frozenset({"jwt", "oauth-authz-req+jwt"}), required_claims=("iss", "aud")
             ),
-            # JARM, 2.1.
+            # JARM, 2.1: aud is the client that the response is for.
             TokenKind.AUTHORIZATION_RESPONSE: KindRules(
-                types=frozenset({"jwt"}), required_claims=("iss", "aud", "exp")
+                types=frozenset({"jwt"}),
+                required_claims=("iss", "aud", "exp"),
+                audience_form=AudienceForm.SOLE,
             ),
             # RFC 9449, 4.2.
             TokenKind.DPOP_PROOF: KindRules(

@@ -265,6 +265,64 @@ class FakeIssuer:
         }
         return self.sign(defaults | claims, typ="secevent+jwt", key=key, header=header)
 
+    def authorization_response(
+        self,
+        *,
+        client_id: str | Sequence[str] | Omit = "client-1",
+        state: str | Omit = OMIT,
+        code: str | Omit = "SplxlOBeZQQYbYS6WxSbIA",
+        error: str | Omit = OMIT,
+        lifetime: float = 300,
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """An authorization response as a JWT (JARM, 2.1), the value of the parameter ``response``.
+
+        :param client_id: ``aud``, a string or an array
+        :param state: ``state``
+        :param code: ``code``; left out where there is an ``error``
+        :param error: ``error``
+        :param lifetime: seconds from now to ``exp``; negative for a response that has expired
+        :param key: signs instead of the current key
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        :param claims: claims to add, replace or, with :data:`OMIT`, leave out
+        """
+        defaults: dict[str, object] = {
+            "iss": self.issuer,
+            "aud": client_id,
+            "exp": int(self.clock()) + lifetime,
+            "code": code if error is OMIT else OMIT,
+            "error": error,
+            "state": state,
+        }
+        return self.sign(defaults | claims, typ="JWT", key=key, header=header)
+
+    def plain_authorization_response(
+        self,
+        *,
+        state: str | Omit = OMIT,
+        code: str | Omit = "SplxlOBeZQQYbYS6WxSbIA",
+        error: str | Omit = OMIT,
+        iss: str | Omit | None = None,
+        **parameters: str | Omit,
+    ) -> dict[str, str]:
+        """The parameters of an authorization response that is no JWT (RFC 6749, 4.1.2; RFC 9207, 2).
+
+        :param state: ``state``
+        :param code: ``code``; left out where there is an ``error``
+        :param error: ``error``
+        :param iss: ``iss``; that of this issuer when not given
+        :param parameters: parameters to add, replace or, with :data:`OMIT`, leave out
+        """
+        members: dict[str, str | Omit] = {
+            "code": code if error is OMIT else OMIT,
+            "error": error,
+            "state": state,
+            "iss": self.issuer if iss is None else iss,
+        } | parameters
+        return {name: value for name, value in members.items() if not isinstance(value, Omit)}
+
     def __repr__(self) -> str:
         return f"FakeIssuer({self.issuer!r})"
 
