@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
     from http.client import HTTPConnection, HTTPResponse
 
-__all__ = ["HTTPTransport"]
+__all__ = ["HTTPTransport", "check_headers", "default_transport", "tls_context"]
 
 
 class HTTPTransport:
@@ -110,6 +111,12 @@ class HTTPTransport:
 
     def __repr__(self) -> str:
         return "<keybound.keys.HTTPTransport>"
+
+
+@functools.lru_cache(maxsize=1)
+def default_transport() -> HTTPTransport:
+    """One for all who need no other: TLS settings with the system's authorities take a megabyte."""
+    return HTTPTransport()
 
 
 def _limit_reading(connection: HTTPConnection, read_timeout: float, deadline: float) -> None:

@@ -28,6 +28,7 @@ from keybound.keys.fetching import (
     freshness_of,
 )
 from keybound.keys.flight import Flight, Plan, arun, run
+from keybound.keys.http_transport import check_headers, default_transport
 from keybound.keys.refresh import Lifetime, RefreshSettings, Schedule
 
 __all__ = ["FetchEvent", "Held", "RemoteDocument"]
@@ -35,6 +36,7 @@ __all__ = ["FetchEvent", "Held", "RemoteDocument"]
 T = TypeVar("T")
 
 _STATE_VERSION = 1
+_ACCEPT = "application/json, application/jwk-set+json"
 # Clocks of two machines that share a state are this far apart at most, in seconds.
 _SKEW = 60.0
 
@@ -82,7 +84,8 @@ class RemoteDocument(Generic[T]):
     :param same: whether two values are worth the same, so that the older can stay in use
     :param allow_http: also takes an ``http`` URL; whoever is on the way can then replace the document
     :param refresh: how long it is used and how often it is asked for
-    :param transport: fetches it; one of :mod:`keybound.keys` or a function of your own
+    :param transport: fetches it; one of :mod:`keybound.keys` or a function of your own; without one
+        an :class:`~keybound.HTTPTransport` with the system's authorities
     :param headers: to send besides those of the transport
     :param keep_fresh: whether it is fetched again in time even while nobody asks for it
     :param on_event: called after every fetch, in the thread that fetched; what it raises is ignored
@@ -99,8 +102,8 @@ class RemoteDocument(Generic[T]):
         same: Callable[[T, T], bool],
         allow_http: bool,
         refresh: RefreshSettings,
-        transport: Transport,
-        headers: Mapping[str, str],
+        transport: Transport | None,
+        headers: Mapping[str, str] | None,
         keep_fresh: bool,
         on_event: Callable[[FetchEvent], object] | None,
         monotonic: Clock,
@@ -109,17 +112,19 @@ class RemoteDocument(Generic[T]):
         if not isinstance(refresh, RefreshSettings):
             raise PolicyError("refresh must be a keybound.RefreshSettings")
         for name, value in (("transport", transport), ("on_event", on_event)):
-            if not callable(value) and not (name == "on_event" and value is None):
+            if value is not None and not callable(value):
                 raise PolicyError(f"{name} must be callable")
         self._url = check_url(url, allow_http=allow_http)
         self._parse, self._same = parse, same
-        self._settings, self._transport, self._headers = refresh, transport, headers
+        self._settings, self._headers = refresh, check_headers(headers or {})
+        self._transport = default_transport() if transport is None else transport
         self._keep_fresh, self._on_event = keep_fresh, on_event
         self._monotonic, self._clock = checked(monotonic), checked(clock)
         self._held: Held[T] | None = None
         self._flight: Flight | None = None
         self._schedule = Schedule(refresh, random.random)
         self._fetches: Counter[FetchOutcome] = Counter()
+        self._armed = False
         self._lock = threading.Lock()
         background.adopt(self)
 
@@ -284,8 +289,12 @@ class RemoteDocument(Generic[T]):
             return None
         try:
             flight = self._flight
-            if flight is not None and not flight.overdue:
-                return flight
+            if flight is not None:
+                if not flight.overdue:
+                    return flight
+                # It hangs where no deadline reaches, such as in the resolver; what it brings is not wanted.
+                self._flight = None
+                flight.outcome = self._conclude(flight, FetchFailed(FetchOutcome.TIMED_OUT))
             if allowed is not None and not allowed(now):
                 return None
             flight = self._flight = Flight(now, self._settings.total_timeout)
@@ -304,7 +313,7 @@ class RemoteDocument(Generic[T]):
         held = self._held
         value: T | None = None
         try:
-            headers = {"Accept": "application/json"} | dict(self._headers) | _conditions(held)
+            headers = {"Accept": _ACCEPT} | dict(self._headers) | _conditions(held)
             answer = fetch(self._url, transport=self._transport, headers=headers, settings=self._settings)
             value = self._read(held, answer)
             result = answer
@@ -343,7 +352,11 @@ class RemoteDocument(Generic[T]):
             self._report(flight, result.status)
 
     def _conclude(
-        self, flight: Flight, result: Response | FetchFailed, before: Held[T] | None, value: T | None
+        self,
+        flight: Flight,
+        result: Response | FetchFailed,
+        before: Held[T] | None = None,
+        value: T | None = None,
     ) -> FetchOutcome:
         if isinstance(result, FetchFailed) or value is None:
             outcome = result.outcome if isinstance(result, FetchFailed) else FetchOutcome.TRANSPORT_FAILED
@@ -364,11 +377,16 @@ class RemoteDocument(Generic[T]):
 
     def _arm(self) -> None:
         """See to it that the next scheduled fetch happens though nobody asks."""
-        if self._keep_fresh:
+        if self._keep_fresh and not self._armed:
+            self._armed = True
             background.later(max(self._schedule.due - self._monotonic(), 1.0), self._when_due)
 
     def _when_due(self) -> None:
+        self._armed = False
         self._refresh_in_background(self._monotonic(), wait=True)
+        if self._flight is None:
+            # Somebody has asked in the meantime, and the next fetch is due later.
+            self._arm()
 
     def _report(self, flight: Flight, status: int | None) -> None:
         if self._on_event is None or flight.outcome is None:
@@ -392,6 +410,7 @@ class RemoteDocument(Generic[T]):
         # The threads that hold the lock or fetch have stayed with the parent; the keys have not.
         self._lock = threading.Lock()
         self._flight = None
+        self._armed = False
 
     def __repr__(self) -> str:
         return f"<keybound.{type(self).__name__} {'ready' if self.ready else 'not ready'}>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +12,6 @@ from keybound.jose.jwk import JWK, parse_json_object
 from keybound.jose.jwk_set import JWKSet
 from keybound.keys.fetching import FetchFailed, FetchOutcome, Transport
 from keybound.keys.flight import Flight, Plan, arun, run
-from keybound.keys.http_transport import HTTPTransport, check_headers
 from keybound.keys.refresh import DEFAULT_REFRESH, RefreshSettings
 from keybound.keys.remote_document import FetchEvent, RemoteDocument
 from keybound.limits import MAX_KID_LENGTH, MAX_PUBLISHED_KEYS
@@ -64,8 +62,8 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
             same=_same,
             allow_http=allow_http,
             refresh=refresh,
-            transport=_default_transport() if transport is None else transport,
-            headers=check_headers(headers or {}),
+            transport=transport,
+            headers=headers,
             keep_fresh=keep_fresh,
             on_event=on_event,
             monotonic=monotonic,
@@ -153,12 +151,6 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
                 self._unasked_kids += 1
                 return None
         return self._depart(now)
-
-
-@functools.lru_cache(maxsize=1)
-def _default_transport() -> HTTPTransport:
-    """One for all: TLS settings with the system's authorities take a megabyte."""
-    return HTTPTransport()
 
 
 def _parse(body: bytes) -> JWKSet:
