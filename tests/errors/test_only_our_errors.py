@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import datetime
 import decimal
 import enum
@@ -30,10 +31,13 @@ import keybound
 from keybound import (
     JWK,
     AccessTokenValidator,
+    AuthorizationDetails,
+    AuthorizationResponseValidator,
     CacheSettings,
     Decryption,
     DecryptionKey,
     DecryptionKeys,
+    Demands,
     JWKSet,
     Limits,
     PresentedCertificate,
@@ -41,7 +45,7 @@ from keybound import (
     jws,
 )
 from keybound.errors import Reason, rejection
-from keybound.testing import EncryptionKey, SigningKey, encrypt_jwe, encrypt_jwe_json
+from keybound.testing import EncryptionKey, FakeIssuer, SigningKey, encrypt_jwe, encrypt_jwe_json
 
 
 class Colour(str, enum.Enum):
@@ -196,6 +200,7 @@ def validator(**options: Any) -> AccessTokenValidator:
 
 
 VALIDATOR = validator()
+VALIDATED = VALIDATOR.validate(FakeIssuer("i", key=KEY).access_token(audience="a"))
 
 SENDER = EncryptionKey.generate("ECDH-ES")
 HELD = DecryptionKey.from_json(SENDER.private_jwk())
@@ -216,6 +221,25 @@ class Source:
 
     def snapshot(self) -> Any:
         return self.answer
+
+
+def responses(**options: Any) -> AuthorizationResponseValidator:
+    return AuthorizationResponseValidator(
+        **{"issuer": "i", "client_id": "c", "keys": KEYS} | SETTINGS | options
+    )
+
+
+SERVER = {"issuer": "i", "authorization_response_iss_parameter_supported": True}
+CLIENT = {"client_id": "c", "authorization_signed_response_alg": "ES256"}
+SERVER_MEMBERS = ["issuer", "authorization_response_iss_parameter_supported", "response_modes_supported"]
+SERVER_MEMBERS += ["authorization_signing_alg_values_supported"]
+PLAIN = responses(plain_responses="iss-if-present")
+
+
+def from_metadata(server: Any = SERVER, client: Any = CLIENT, **options: Any) -> Any:
+    return AuthorizationResponseValidator.from_metadata(
+        server, client, **{"issuer": "i", "keys": KEYS} | options
+    )
 
 
 # Every place for a value, one at a time.
@@ -347,6 +371,53 @@ ONE_VALUE = {
     "DecryptionKeys.from_json": DecryptionKeys.from_json,
     "DecryptionKeys.from_json keys": lambda value: DecryptionKeys.from_json({"keys": value}),
     "DecryptionKeys.from_json key": lambda value: DecryptionKeys.from_json({"keys": [value]}),
+    "authorization response": lambda value: responses().validate(value, state=None),
+    "authorization response state": lambda value: PLAIN.validate_response({"code": "c"}, state=value),
+    "authorization response parameters": lambda value: PLAIN.validate_response(value, state=None),
+    "authorization response pairs": lambda value: PLAIN.validate_response([value], state=None),
+    **{
+        f"authorization response {name}": lambda value, name=name: PLAIN.validate_response(
+            {"error": "e"} | {name: value}, state="s"
+        )
+        for name in ("response", "code", "state", "iss", "error", "error_description", "other")
+    },
+    **{
+        f"authorization response option {name}": lambda value, name=name: responses(**{name: value})
+        for name in inspect.signature(AuthorizationResponseValidator).parameters
+    },
+    "authorization response server": lambda value: from_metadata(server=value),
+    "authorization response client": lambda value: from_metadata(client=value),
+    **{
+        f"authorization response server {name}": lambda value, name=name: from_metadata(
+            server=SERVER | {name: value}
+        )
+        for name in SERVER_MEMBERS
+    },
+    **{
+        f"authorization response client {name}": lambda value, name=name: from_metadata(
+            client=CLIENT | {name: value}
+        )
+        for name in (*CLIENT, "authorization_encrypted_response_alg")
+    },
+    **{
+        f"authorization response metadata {name}": lambda value, name=name: from_metadata(**{name: value})
+        for name in ("issuer", "keys", "decryption_keys", "plain_responses", "profile", "max_expiry_distance")
+    },
+    "response mode": lambda value: PLAIN.response_mode(value),
+    "response type": lambda value: PLAIN.response_mode(response_type=value),
+    **{
+        f"Demands {name}": lambda value, name=name: Demands(**{"roles": "r"} | {name: value})
+        for name in Demands.__dataclass_fields__
+    },
+    **{
+        f"AuthorizationDetails {name}": lambda value, name=name: AuthorizationDetails(
+            **{"type": "t"} | {name: value}
+        )
+        for name in AuthorizationDetails.__dataclass_fields__
+    },
+    "require token": lambda value: VALIDATOR.require(value, Demands(roles="r")),
+    "require demands": lambda value: VALIDATOR.require(VALIDATED, value),
+    "Demands.check": lambda value: Demands(roles="r").check(value),
     "challenge realm": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(realm=value),
     "challenge scope": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(scope=value),
 }
@@ -440,3 +511,35 @@ def test_any_claims_and_any_header(world: Any, value: Any) -> None:
         for raw in (world.forge(payload=text), world.forge(header=text)):
             only_ours(world.validator().validate, raw)
             only_ours(world.validator().explain, raw)
+
+
+DEMANDED = {
+    "scope": Demands(scopes="x", any_scope="y"),
+    "scp": Demands(scopes="x", any_scope="y"),
+    "roles": Demands(roles="x", any_role="y"),
+    "realm_access": Demands(roles="x", role_claim=("realm_access", "roles")),
+    "acr": Demands(acr_values="x"),
+    "auth_time": Demands(max_age=60),
+    "authorization_details": Demands(authorization_details=AuthorizationDetails(type="t", actions="x")),
+}
+
+
+@given(st.sampled_from(sorted(DEMANDED)), ANYTHING)
+def test_any_claim_that_is_demanded(world: Any, name: str, value: Any) -> None:
+    judged = world.validator()
+    for claim in (value, [value], {"roles": value}, [{"type": "t", "actions": value}]):
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            raw = world.token(**{name: json.loads(json.dumps(claim))})
+            only_ours(lambda raw: judged.require(judged.validate(raw), DEMANDED[name]), raw)
+
+
+@given(
+    st.sampled_from(["code", "state", "error", "error_uri", "access_token", "aud", "exp", "other"]), ANYTHING
+)
+def test_any_claim_of_an_authorization_response(world: Any, name: str, value: Any) -> None:
+    judged = responses(issuer=world.issuer.issuer, client_id="client-1", keys=world.keys, clock=world.clock)
+    with contextlib.suppress(TypeError, ValueError, RecursionError):
+        claim = json.loads(json.dumps(value))
+        for claims in ({name: claim}, {"error": "e", name: claim}):
+            raw = world.issuer.authorization_response(**{"state": "s"} | claims)
+            only_ours(lambda raw: judged.validate(raw, state="s"), raw)

@@ -256,10 +256,10 @@ class AuthorizationResponseValidator(TokenValidator[Token]):
         :raises PolicyError: there is no such mode, the server does not support it, it would show tokens
             in a URL, or its responses would be refused
         """
-        try:
-            asked = ResponseMode(mode)
-        except ValueError:
-            raise PolicyError(f"response_mode must be one of {', '.join(ResponseMode)}") from None
+        named = str.__str__(mode) if isinstance(mode, str) else None
+        asked = next((known for known in ResponseMode if known.value == named), None)
+        if asked is None:
+            raise PolicyError(f"response_mode must be one of {', '.join(ResponseMode)}")
         if self._modes is not None and asked.value not in self._modes:
             raise PolicyError("the server does not list this mode in response_modes_supported")
         if self._plain == "refused" and not asked.secured:
