@@ -14,13 +14,13 @@ from keybound.errors import Reason
 from keybound.testing import OMIT
 from keybound.tokens.demands import authorization_details
 
-# RFC 9396, 9.1.
+# After RFC 9396, 9.1.
 PAYMENT = {
     "type": "payment_initiation",
     "actions": ["initiate", "status", "cancel"],
     "locations": ["https://example.com/payments"],
     "instructedAmount": {"currency": "EUR", "amount": "123.50"},
-    "creditorName": "Merchant123",
+    "creditorName": "Merchant A",
     "creditorAccount": {"iban": "DE02100100109307118603"},
     "remittanceInformationUnstructured": "Ref Number Merchant",
 }
