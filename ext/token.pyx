@@ -11,6 +11,8 @@ from contract cimport (
     ENTRY_BYTES,
     KIND_SECRET,
     REASON_BASE64URL_INVALID,
+    REASON_ISS_INVALID,
+    REASON_ISS_MISSING,
     REASON_KEY_AMBIGUOUS,
     REASON_KEY_UNKNOWN,
     REASON_KEY_UNSUITABLE,
@@ -23,12 +25,18 @@ from contract cimport (
     REASON_TOKEN_TOO_LARGE,
 )
 from core cimport (
+    KB_JSON_OK,
+    KB_JSON_STRING,
     kb_base64url_decode,
     kb_base64url_decoded_size,
     kb_json_cursor,
     kb_json_cursor_init,
+    kb_json_find,
     kb_json_member,
     kb_json_object_next,
+    kb_json_scan,
+    kb_json_scan_free,
+    kb_json_scan_object,
     kb_json_string_equals,
 )
 
@@ -43,7 +51,7 @@ from keybound._hotpath.native.claims cimport (
 )
 from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
-from keybound._hotpath.native.strict_json cimport container_of, footprint_of, value_of
+from keybound._hotpath.native.strict_json cimport container_of, footprint_of, reason_of_scan, value_of
 
 from keybound._hotpath.header import Header, parse_header
 from keybound._hotpath.native import base64url, strict_json
@@ -63,6 +71,7 @@ __all__ = [
     "VerifiedToken",
     "open_parts",
     "open_token",
+    "unverified_issuer",
     "validate",
 ]
 
@@ -608,6 +617,33 @@ cdef class Validator:
         known = (<char *>hashed)[:32]
         self._thumbprints[certificate] = known
         return known
+
+
+def unverified_issuer(CompiledHeader header not None, raw):
+    """``iss`` of a token that nobody has verified, or a reason; to choose who is to verify it."""
+    cdef Segments segments
+    cdef bytes payload
+    cdef int verdict = split_raw(header, raw, &segments)
+    if verdict != REASON_OK:
+        return verdict
+    payload = _decode(segments.at + segments.first_dot + 1, segments.second_dot - segments.first_dot - 1)
+    return REASON_BASE64URL_INVALID if payload is None else _issuer_of(payload, header._json_depth)
+
+
+cdef _issuer_of(bytes payload, unsigned json_depth):
+    cdef kb_json_scan scan
+    cdef const kb_json_member *iss
+    cdef int code = kb_json_scan_object(
+        &scan, <const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), json_depth)
+    try:
+        if code != KB_JSON_OK:
+            return reason_of_scan(code)
+        iss = kb_json_find(&scan, b"iss", 3)
+        if iss == NULL:
+            return REASON_ISS_MISSING
+        return value_of(iss) if iss.type == KB_JSON_STRING else REASON_ISS_INVALID
+    finally:
+        kb_json_scan_free(&scan)
 
 
 cdef KeyIndex _index_of(keys):

@@ -40,7 +40,14 @@ if typing.TYPE_CHECKING:
     from keybound.jose.decryption_key import DecryptionKey
     from keybound.jose.decryption_keys import DecryptionKeys
     from keybound.jose.jwe_algorithms import DeprecatedAlgorithmWarning
-    from keybound.keys import FileJWKSet, HTTPTransport, RefreshSettings, RemoteJWKSet
+    from keybound.keys import (
+        DiscoveredJWKSet,
+        FileJWKSet,
+        HTTPTransport,
+        RefreshSettings,
+        RemoteJWKSet,
+        RemoteMetadata,
+    )
     from keybound.tokens.authorization_response import (
         AuthorizationErrorResponse,
         AuthorizationResponse,
@@ -53,6 +60,7 @@ if typing.TYPE_CHECKING:
     )
     from keybound.tokens.demands import AuthorizationDetails, Demands
     from keybound.tokens.id_token import IDToken, IDTokenValidator
+    from keybound.tokens.issuer_router import IssuerRouter
     from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
     from keybound.tokens.response_mode import ResponseMode
     from keybound.tokens.security_event_token import SecurityEventToken, SecurityEventTokenValidator
@@ -80,6 +88,7 @@ __all__ = [
     "DecryptionRejected",
     "Demands",
     "DeprecatedAlgorithmWarning",
+    "DiscoveredJWKSet",
     "FileJWKSet",
     "HTTPTransport",
     "HeaderRejected",
@@ -87,6 +96,7 @@ __all__ = [
     "IDTokenValidator",
     "InsufficientScope",
     "InvalidKey",
+    "IssuerRouter",
     "JWKSet",
     "KeyRejected",
     "KeyboundError",
@@ -99,6 +109,7 @@ __all__ = [
     "Reason",
     "RefreshSettings",
     "RemoteJWKSet",
+    "RemoteMetadata",
     "ResponseMode",
     "SecurityEventToken",
     "SecurityEventTokenValidator",
@@ -139,7 +150,9 @@ def __getattr__(name: str) -> object:
         **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
         **dict.fromkeys(("LogoutToken", "LogoutTokenValidator"), "tokens.logout_token"),
         **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),
-        **dict.fromkeys(("FileJWKSet", "HTTPTransport", "RefreshSettings", "RemoteJWKSet"), "keys"),
+        **dict.fromkeys(("DiscoveredJWKSet", "FileJWKSet", "HTTPTransport"), "keys"),
+        **dict.fromkeys(("RefreshSettings", "RemoteJWKSet", "RemoteMetadata"), "keys"),
+        "IssuerRouter": "tokens.issuer_router",
         "audience": "audience",
         "jwe": "jose.jwe",
     }

@@ -121,6 +121,7 @@ class Reason(enum.IntEnum):
     ISS_MISSING = 510, "The token names no issuer"
     ISS_INVALID = 511, "The issuer of the token is malformed"
     ISS_MISMATCH = 512, "The token is from another issuer"
+    ISS_UNKNOWN = 513, "The token is from an issuer that is not known"
     AUD_MISSING = 520, "The token names no audience"
     AUD_INVALID = 521, "The audience of the token is malformed"
     AUD_MISMATCH = 522, "The token is for another audience"

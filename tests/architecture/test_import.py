@@ -12,7 +12,9 @@ import pytest
 
 import keybound
 
-LIMIT_MS = 60
+FOUNDATION = "dataclasses, datetime, enum, importlib.metadata, inspect, json, orjson, re, typing"
+MOST = 2
+"""The budget of 60 ms holds on an idle machine (see bench/results); on a busy one the ratio says more."""
 RUNS = 12
 
 WATCHED = """
@@ -101,24 +103,22 @@ assert "cryptography" not in sys.modules
     run("-c", code)
 
 
-def import_time_ms() -> float:
-    """Processor time of ``import keybound`` with all that it imports, in a new process."""
-    code = "import time; start = time.process_time(); import keybound; print(time.process_time() - start)"
+def import_time_ms(modules: str) -> float:
+    """Processor time of an import with all that it imports, in a new process."""
+    code = f"import time; start = time.process_time(); import {modules}; print(time.process_time() - start)"
     return float(run("-c", code).stdout) * 1000
 
 
 def test_import_time(record_property):
-    """The least of several runs: what the package costs, not what else the machine is doing."""
-    best = import_time_ms()
-    for _ in range(RUNS):
-        if best < LIMIT_MS:
-            break
-        best = min(best, import_time_ms())
-    record_property("import_time_ms", best)
+    """The package costs little more than what it stands on; of both the least of several runs counts."""
+    own = others = float("inf")
+    for _turn in range(RUNS):
+        own, others = min(own, import_time_ms("keybound")), min(others, import_time_ms(FOUNDATION))
+    record_property("import_time_ms", own)
     if keybound.BACKEND == "native":
-        assert best < LIMIT_MS
+        assert own < MOST * others
     else:
-        assert best > 0, "reported; cryptography decides how long it takes"
+        assert own > 0, "reported; cryptography decides how long it takes"
 
 
 def test_the_switches_contradict_each_other():

@@ -35,6 +35,7 @@ NAMES = [
     "DecryptionRejected",
     "Demands",
     "DeprecatedAlgorithmWarning",
+    "DiscoveredJWKSet",
     "FileJWKSet",
     "HTTPTransport",
     "HeaderRejected",
@@ -42,6 +43,7 @@ NAMES = [
     "IDTokenValidator",
     "InsufficientScope",
     "InvalidKey",
+    "IssuerRouter",
     "JWKSet",
     "KeyRejected",
     "KeyboundError",
@@ -54,6 +56,7 @@ NAMES = [
     "Reason",
     "RefreshSettings",
     "RemoteJWKSet",
+    "RemoteMetadata",
     "ResponseMode",
     "SecurityEventToken",
     "SecurityEventTokenValidator",
@@ -72,6 +75,11 @@ NAMES = [
     "thumbprint",
 ]
 MEMBERS = {
+    "DiscoveredJWKSet": "aget arefresh_for arefresh_now awarm get metadata peek purge ready refresh_for "
+    "refresh_now snapshot stats warm",
+    "RemoteMetadata": "arefresh_now awarm export_state import_state issuer peek purge ready refresh_now "
+    "stats url warm",
+    "IssuerRouter": "add avalidate of_tenants remove validate validator_for validators",
     "JWK": "algorithms curve from_der from_json from_key from_pem from_secret kty "
     "thumbprint thumbprint_uri to_dict",
     "JWKSet": "from_der from_json from_key from_pem from_published from_secret snapshot",

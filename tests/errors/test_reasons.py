@@ -314,6 +314,7 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.AUTHENTICATION_TOO_OLD: id_token({"auth_time": 1}, max_age=60),
     Reason.NONCE_MISMATCH: id_token({"nonce": "m"}),
     Reason.AZP_MISMATCH: id_token({"azp": "client-2"}),
+    Reason.ISS_UNKNOWN: lambda world: keybound.IssuerRouter().validate(world.token()),
     Reason.HASH_MISMATCH: id_token({"code": "c"}, code="d"),
     Reason.STATE_MISMATCH: response(secured(state="t")),
     Reason.RESPONSE_NOT_SIGNED: response(lambda world: {"code": "c", "state": "s"}),

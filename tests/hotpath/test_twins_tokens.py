@@ -444,3 +444,19 @@ def test_claims_of_a_verified_token(world: Any, native: Any, pure: Any, data: st
         for name in names:
             assert token.claim(name, "default") == expected.get(name, "default")
             assert type(token.claim(name)) is type(token.claims.get(name))
+
+
+@given(data=st.data())
+def test_issuers_that_nobody_verified(world: Any, native: Any, pure: Any, data: st.DataObject) -> None:
+    rules = world.validator().policy.header_rules()
+    claims = data.draw(claim_sets(world.client.thumbprint))
+    payload = data.draw(spellings(claims) | st.binary(max_size=40))
+    raw = data.draw(
+        st.just(make_token({}, payload, None))
+        | st.text(ALPHABET + ".=", max_size=20)
+        | st.none()
+        | st.integers()
+    )
+    seen = [twin.token.unverified_issuer(twin.token.CompiledHeader(rules), raw) for twin in (native, pure)]
+    assert seen[0] == seen[1]
+    assert type(seen[0]) is str or seen[0] != Reason.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -20,6 +21,13 @@ def authority() -> CertificateAuthority:
 def server(authority: CertificateAuthority) -> Iterator[IssuerServer]:
     with IssuerServer(authority=authority) as running:
         yield running
+
+
+@pytest.fixture
+def make_server(authority: CertificateAuthority) -> Iterator[Callable[..., IssuerServer]]:
+    """``make_server(**options)``: one more server, which ends with the test."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(IssuerServer(authority=authority, **options))
 
 
 @pytest.fixture

@@ -6,29 +6,36 @@ from typing import TYPE_CHECKING
 from keybound.keys.source import KeySource, RefreshingKeySource, as_key_source
 
 if TYPE_CHECKING:
+    from keybound.keys.discovered_jwks import DiscoveredJWKSet
     from keybound.keys.fetching import FetchFailed, FetchOutcome, Request, Response, Transport
     from keybound.keys.file_jwks import FileJWKSet
     from keybound.keys.http_transport import HTTPTransport
     from keybound.keys.httpx_transport import HttpxTransport
+    from keybound.keys.metadata import IssuerMetadata, RemoteMetadata, WellKnown, well_known_url
     from keybound.keys.refresh import RefreshSettings
     from keybound.keys.remote_document import FetchEvent
     from keybound.keys.remote_jwks import RemoteJWKSet
 
 __all__ = [
+    "DiscoveredJWKSet",
     "FetchEvent",
     "FetchFailed",
     "FetchOutcome",
     "FileJWKSet",
     "HTTPTransport",
     "HttpxTransport",
+    "IssuerMetadata",
     "KeySource",
     "RefreshSettings",
     "RefreshingKeySource",
     "RemoteJWKSet",
+    "RemoteMetadata",
     "Request",
     "Response",
     "Transport",
+    "WellKnown",
     "as_key_source",
+    "well_known_url",
 ]
 
 
@@ -36,6 +43,8 @@ def __getattr__(name: str) -> object:
     """Import what not everybody needs when it is first asked for (PEP 562)."""
     places = {
         **dict.fromkeys(("FetchFailed", "FetchOutcome", "Request", "Response", "Transport"), "fetching"),
+        **dict.fromkeys(("IssuerMetadata", "RemoteMetadata", "WellKnown", "well_known_url"), "metadata"),
+        "DiscoveredJWKSet": "discovered_jwks",
         "FetchEvent": "remote_document",
         "FileJWKSet": "file_jwks",
         "HTTPTransport": "http_transport",

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+import importlib
 from typing import TYPE_CHECKING
 
-from keybound.policy import Profile
-from keybound.profiles.ecosystems import BRAZIL, CAMARA_2024, CAMARA_2026, CDR, CONNECTID, UK
-from keybound.profiles.fapi import (
-    CIBA,
-    FAPI1_ADVANCED,
-    FAPI1_BASELINE,
-    FAPI2,
-    FAPI2_DRAFT,
-    FAPI2_MESSAGE_SIGNING,
-    FAPI2_MTLS_EVERYWHERE,
-    FAPI_CIBA,
-)
 from keybound.profiles.oauth import OAUTH, RFC9068
 
 if TYPE_CHECKING:
+    from keybound.profiles.ecosystems import BRAZIL, CAMARA_2024, CAMARA_2026, CDR, CONNECTID, UK
+    from keybound.profiles.fapi import (
+        CIBA,
+        FAPI1_ADVANCED,
+        FAPI1_BASELINE,
+        FAPI2,
+        FAPI2_DRAFT,
+        FAPI2_MESSAGE_SIGNING,
+        FAPI2_MTLS_EVERYWHERE,
+        FAPI_CIBA,
+    )
     from keybound.profiles.presets import PRESETS, Preset
+    from keybound.profiles.table import PROFILES
 
 __all__ = [
     "BRAZIL",
@@ -44,36 +44,15 @@ __all__ = [
     "Preset",
 ]
 
-PROFILES: MappingProxyType[str, Profile] = MappingProxyType(
-    {
-        profile.name: profile
-        for profile in (
-            OAUTH,
-            RFC9068,
-            FAPI1_BASELINE,
-            FAPI1_ADVANCED,
-            FAPI2_DRAFT,
-            FAPI2,
-            FAPI2_MTLS_EVERYWHERE,
-            FAPI2_MESSAGE_SIGNING,
-            CIBA,
-            FAPI_CIBA,
-            CAMARA_2024,
-            CAMARA_2026,
-            BRAZIL,
-            UK,
-            CDR,
-            CONNECTID,
-        )
-    }
-)
-"""Every profile by its name."""
-
 
 def __getattr__(name: str) -> object:
-    """Import presets when they are first asked for (PEP 562)."""
-    if name not in ("PRESETS", "Preset"):
+    """Import what few need when it is first asked for (PEP 562)."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keybound.profiles import presets
-
-    return globals().setdefault(name, getattr(presets, name))
+    places = {"PRESETS": "presets", "Preset": "presets", "PROFILES": "table"}
+    if name in places:
+        found = getattr(importlib.import_module(f"keybound.profiles.{places[name]}"), name)
+    else:
+        table = importlib.import_module("keybound.profiles.table")
+        found = table.PROFILES[name.lower().replace("_", "-")]
+    return globals().setdefault(name, found)

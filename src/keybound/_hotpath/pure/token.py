@@ -27,6 +27,7 @@ __all__ = [
     "VerifiedToken",
     "open_parts",
     "open_token",
+    "unverified_issuer",
     "validate",
 ]
 
@@ -321,6 +322,27 @@ class Validator(Generic[Result]):
     def _may_be_cached(self, raw: Any) -> bool:
         # A look-up hashes the whole text, so the ceiling comes first.
         return (type(raw) is str or type(raw) is bytes) and len(raw) <= self._policy._header.rules.token_bytes
+
+
+def unverified_issuer(header: CompiledHeader, raw: object) -> str | int:
+    """``iss`` of a token that nobody has verified, or a reason; to choose who is to verify it.
+
+    :param header: rules with the ceilings for size and nesting
+    """
+    parts = split(header.rules, raw)
+    if isinstance(parts, int):
+        return parts
+    payload = base64url.decode(parts[1])
+    if payload is None:
+        return Reason.BASE64URL_INVALID
+    reason, claims = strict_json.loads(payload, header.rules.json_depth)
+    if reason != OK:
+        return reason
+    if type(claims) is not dict:
+        return Reason.PAYLOAD_NOT_OBJECT
+    if "iss" not in claims:
+        return Reason.ISS_MISSING
+    return claims["iss"] if type(claims["iss"]) is str else Reason.ISS_INVALID
 
 
 def _index_of(keys: Any) -> KeyIndex:
