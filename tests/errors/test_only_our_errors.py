@@ -403,6 +403,9 @@ ONE_VALUE = {
         f"authorization response metadata {name}": lambda value, name=name: from_metadata(**{name: value})
         for name in ("issuer", "keys", "decryption_keys", "plain_responses", "profile", "max_expiry_distance")
     },
+    "authorization response mode": lambda value: PLAIN.validate_response(
+        {"code": "c"}, state=None, response_mode=value
+    ),
     "response mode": lambda value: PLAIN.response_mode(value),
     "response type": lambda value: PLAIN.response_mode(response_type=value),
     **{

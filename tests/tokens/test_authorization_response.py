@@ -332,6 +332,23 @@ def test_plain_responses_are_refused(received: Received, granted: dict[str, Any]
     received.accepts(plain(**granted), plain_responses="iss-required")
 
 
+def test_a_mode_with_a_jwt_is_answered_with_one(judge_of: Any) -> None:
+    """S004-14: also where the client has left the algorithm to the default."""
+    unregistered = {"client": {"authorization_signed_response_alg": OMIT}}
+    judge = judge_of(registered)
+    beside: dict[str, Any] = {"method": "validate_response", "state": STATE, "options": unregistered}
+    asked = keybound.ResponseMode
+    judge.rejects(plain(), Reason.RESPONSE_NOT_SIGNED, response_mode=asked.QUERY_JWT, **beside)
+    judge.accepts(plain(), response_mode=asked.QUERY, **beside)
+    judge.accepts(plain(), response_mode=None, **beside)
+    signed = {"response": RS256.authorization_response(state=STATE)}
+    beside["options"] = unregistered | {"signer": RS256}
+    judge.accepts(signed, response_mode=asked.QUERY_JWT, **beside)
+    for mode in ("QUERY.JWT", "", 5, True):
+        with pytest.raises(keybound.PolicyError):
+            registered(keybound, **unregistered).validate_response(plain(), state=STATE, response_mode=mode)
+
+
 def test_neither_jwt_nor_response(received: Received) -> None:
     for parameters in ({}, {"iss": ISSUER}, {"response": ""}, {"utm_source": "mail"}):
         received.rejects(parameters, Reason.CLAIM_MISSING, "response")
@@ -571,6 +588,19 @@ def test_deprecated_encryption_is_typed_out() -> None:
         registered(keybound, **options)
     with pytest.warns(keybound.DeprecatedAlgorithmWarning):
         assert registered(keybound, allow_deprecated=["RSA-OAEP"], **options)
+
+
+def test_profiles_decide_about_algorithms(judge_of: Any) -> None:
+    """FAPI 1 Advanced, 8.6: RS256 is no default there."""
+
+    def advanced(package: ModuleType, **options: Any) -> Any:
+        return registered(package, profile=package.profiles.FAPI1_ADVANCED, **options)
+
+    judge_of(advanced).accepts(response(), state=STATE)
+    with pytest.raises(keybound.PolicyError):
+        advanced(keybound, client={"authorization_signed_response_alg": OMIT})
+    with pytest.raises(keybound.PolicyError):
+        advanced(keybound, client={"authorization_signed_response_alg": "RS256"})
 
 
 KEY = keybound.DecryptionKey.from_json(RECIPIENT.private_jwk())

@@ -256,10 +256,7 @@ class AuthorizationResponseValidator(TokenValidator[Token]):
         :raises PolicyError: there is no such mode, the server does not support it, it would show tokens
             in a URL, or its responses would be refused
         """
-        named = str.__str__(mode) if isinstance(mode, str) else None
-        asked = next((known for known in ResponseMode if known.value == named), None)
-        if asked is None:
-            raise PolicyError(f"response_mode must be one of {', '.join(ResponseMode)}")
+        asked = _mode_named(mode)
         if self._modes is not None and asked.value not in self._modes:
             raise PolicyError("the server does not list this mode in response_modes_supported")
         if self._plain == "refused" and not asked.secured:
@@ -288,13 +285,19 @@ class AuthorizationResponseValidator(TokenValidator[Token]):
         return self._said_by(await self._aopen(raw), state)
 
     def validate_response(
-        self, parameters: Mapping[str, Any] | Iterable[tuple[str, str]], *, state: str | None
+        self,
+        parameters: Mapping[str, Any] | Iterable[tuple[str, str]],
+        *,
+        state: str | None,
+        response_mode: ResponseMode | str | None = None,
     ) -> AuthorizationResponse | AuthorizationErrorResponse:
         """Validate what came back to the redirection endpoint, whether it is a JWT or not.
 
         :param parameters: those of the query, the fragment or the form, decoded: pairs, a mapping of names
             to texts or to lists of texts, or the multi-dictionary of a framework
         :param state: what the authorization request said, or ``None`` if it said nothing
+        :param response_mode: what the request asked for; after a mode with a JWT, a plain response is
+            refused even where ``plain_responses`` are not
         :returns: the response, or what the authorization server says went wrong
         :raises TokenRejected: the response must not be accepted; ``.reason`` tells why
         :raises PolicyError: ``parameters`` are not text
@@ -302,16 +305,20 @@ class AuthorizationResponseValidator(TokenValidator[Token]):
         """
         given = self._received(parameters)
         if "response" not in given:
-            return self._plainly_said(given, state)
+            return self._plainly_said(given, state, response_mode)
         return self.validate(given["response"], state=state)
 
     async def avalidate_response(
-        self, parameters: Mapping[str, Any] | Iterable[tuple[str, str]], *, state: str | None
+        self,
+        parameters: Mapping[str, Any] | Iterable[tuple[str, str]],
+        *,
+        state: str | None,
+        response_mode: ResponseMode | str | None = None,
     ) -> AuthorizationResponse | AuthorizationErrorResponse:
         """:meth:`validate_response` in an event loop, which it never blocks."""
         given = self._received(parameters)
         if "response" not in given:
-            return self._plainly_said(given, state)
+            return self._plainly_said(given, state, response_mode)
         return await self.avalidate(given["response"], state=state)
 
     def _received(self, parameters: Mapping[str, Any] | Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -328,10 +335,11 @@ class AuthorizationResponseValidator(TokenValidator[Token]):
         return _judge(freeze(said), state, issuer=self._issuer, token=token)
 
     def _plainly_said(
-        self, given: dict[str, str], state: str | None
+        self, given: dict[str, str], state: str | None, mode: ResponseMode | str | None
     ) -> AuthorizationResponse | AuthorizationErrorResponse:
         _check_sent(state)
-        if self._plain == "refused":
+        secured = mode is not None and _mode_named(mode).secured
+        if self._plain == "refused" or secured:
             if RESPONSE_PARAMETERS.isdisjoint(given):
                 raise rejection(Reason.CLAIM_MISSING, claim="response")
             raise rejection(Reason.RESPONSE_NOT_SIGNED)
@@ -339,6 +347,14 @@ class AuthorizationResponseValidator(TokenValidator[Token]):
         if issuer is None and self._plain == "iss-required":
             raise rejection(Reason.ISS_MISSING)
         return _judge(freeze(given), state, issuer=issuer, token=None)
+
+
+def _mode_named(mode: object) -> ResponseMode:
+    named = str.__str__(mode) if isinstance(mode, str) else None
+    for known in ResponseMode:
+        if known.value == named:
+            return known
+    raise PolicyError(f"response_mode must be one of {', '.join(ResponseMode)}")
 
 
 def _plain_responses(registration: Registration, given: PlainResponses | None) -> PlainResponses:
