@@ -583,6 +583,9 @@ def test_redirects_within_the_origin_are_followed_up_to_a_ceiling(server: Issuer
     before = server.count()
     assert keys.refresh_now() is FetchOutcome.REDIRECT_REFUSED
     assert server.count() == before + 4
+    server.fault = faults.status(302)
+    assert keys.refresh_now() is FetchOutcome.REDIRECT_REFUSED
+    assert server.count() == before + 5, "nowhere is nowhere to go"
 
 
 def test_compressed_answers_are_read_within_the_ceiling(server: IssuerServer, source: Any):

@@ -303,9 +303,20 @@ def test_public_addresses(address: str, public: bool):
             _check_public(address)
 
 
+def lenient(mode: ssl.VerifyMode) -> ssl.SSLContext:
+    """TLS settings that take any name, or with ``CERT_NONE`` any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = mode
+    return context
+
+
 @pytest.mark.parametrize(
     "options",
     [
+        {"ssl_context": lenient(ssl.CERT_NONE)},
+        {"ssl_context": lenient(ssl.CERT_REQUIRED)},
+        {"ssl_context": "default"},
         {"ssl_context": ssl.create_default_context(), "ca_file": "ca.pem"},
         {"ssl_context": ssl.create_default_context(), "client_certificate": "client.pem"},
         {"ca_file": "there-is-none.pem"},
@@ -338,6 +349,8 @@ def test_options_of_httpx_that_are_refused():
     for options in (
         {"verify": False},
         {"verify": True},
+        {"verify": None},
+        {"verify": lenient(ssl.CERT_NONE)},
         {"no_such_option": 5},
         {"proxy": "nonsense://x"},
         {"client": httpx.AsyncClient()},

@@ -246,17 +246,31 @@ def test_a_new_key_is_found_with_its_first_token(place: Place, road: str):
     assert place.server.count() == 2
 
 
-def test_every_kind_of_validator_finds_new_keys(place: Place):
-    validator = keybound.IDTokenValidator(
+@pytest.mark.parametrize("road", ["sync", "async"])
+@pytest.mark.parametrize("kind", ["id_token", "logout_token", "authorization_response"])
+def test_every_kind_of_validator_finds_new_keys(place: Place, kind: str, road: str):
+    validators, call = {
+        "id_token": (keybound.IDTokenValidator, {"nonce": None}),
+        "logout_token": (keybound.LogoutTokenValidator, {}),
+        "authorization_response": (keybound.AuthorizationResponseValidator, {"state": None}),
+    }[kind]
+    validator = validators(
         issuer=place.issuer.issuer,
         client_id="client-1",
         keys=place.keys,
         algorithms=["ES256"],
         clock=place.clock,
     )
-    assert validator.validate(place.issuer.id_token(), nonce=None)
+
+    def present() -> object:
+        raw = getattr(place.issuer, kind)()
+        if road == "sync":
+            return validator.validate(raw, **call)
+        return asyncio.run(validator.avalidate(raw, **call))
+
+    assert present().issuer == place.issuer.issuer
     place.issuer.rotate()
-    assert validator.validate(place.issuer.id_token(), nonce=None)
+    assert present().issuer == place.issuer.issuer
     assert place.server.count() == 2
 
 

@@ -165,9 +165,10 @@ def fetch(
                 status=response.status,
                 retry_after=_seconds(response.headers.get("retry-after", "")),
             )
-        target = urljoin(request.url, response.headers.get("location", ""))
+        location = response.headers.get("location")
+        target = urljoin(request.url, location or "")
         # Another origin would be trusted with what only this one was trusted with.
-        if _origin(target) != _origin(url):
+        if not location or _origin(target) != _origin(url):
             break
         request = replace(request, url=target.partition("#")[0])
     raise FetchFailed(FetchOutcome.REDIRECT_REFUSED, status=response.status)

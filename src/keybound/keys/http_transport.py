@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
     from http.client import HTTPConnection, HTTPResponse
 
-__all__ = ["HTTPTransport", "check_headers", "default_transport", "tls_context"]
+__all__ = ["HTTPTransport", "check_context", "check_headers", "default_transport", "tls_context"]
 
 
 class HTTPTransport:
@@ -54,7 +54,9 @@ class HTTPTransport:
             raise PolicyError("ssl_context is the whole of the TLS settings; put the files into it")
         if public_only and proxy is not None:
             raise PolicyError("public_only cannot be held where a proxy connects")
-        self._context = tls_context(ca_file, client_certificate) if ssl_context is None else ssl_context
+        if ssl_context is None:
+            ssl_context = tls_context(ca_file, client_certificate)
+        self._context = check_context(ssl_context)
         self._proxy = None if proxy is None else _check_proxy(proxy)
         self._trust_environment = trust_environment and not public_only
         self._headers = check_headers({"User-Agent": user_agent} | dict(headers or {}))
@@ -185,6 +187,20 @@ def tls_context(ca_file: str | None, client_certificate: str | tuple[str, str] |
             context.load_cert_chain(*files)
     except (OSError, TypeError, ValueError) as error:
         raise PolicyError(f"ca_file or client_certificate cannot be used: {type(error).__name__}") from None
+    return context
+
+
+def check_context(context: object) -> ssl.SSLContext:
+    """``context`` if a client that uses it knows whom it talks to.
+
+    :raises PolicyError: it would take any certificate, or any name in one
+    """
+    import ssl
+
+    if not isinstance(context, ssl.SSLContext):
+        raise PolicyError("TLS settings are given as an ssl.SSLContext")
+    if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
+        raise PolicyError("these TLS settings trust everybody: verify_mode or check_hostname is off")
     return context
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from keybound.errors import PolicyError
 from keybound.keys.fetching import FetchFailed, FetchOutcome, Request, Response
+from keybound.keys.http_transport import check_context
 
 __all__ = ["HttpxTransport"]
 
@@ -32,15 +33,11 @@ class HttpxTransport:
             raise PolicyError('httpx is not installed: pip install "keybound[httpx]"') from None
         if client is not None and (options or not isinstance(client, httpx.Client)):
             raise PolicyError("client must be an httpx.Client, which brings its own options")
-        import ssl
-
-        if not isinstance(options.get("verify"), (ssl.SSLContext, type(None))):
-            raise PolicyError("verify must be an ssl.SSLContext")
         self._client: Any = client
         try:
             # Made once: the list of authorities takes long to load.
             self._options: dict[str, Any] = {
-                "verify": options.get("verify") or httpx.create_ssl_context(),
+                "verify": check_context(options.get("verify", httpx.create_ssl_context())),
                 "headers": {"User-Agent": "keybound"} | dict(options.get("headers") or {}),
             }
             self._options = options | self._options
