@@ -257,7 +257,7 @@ class TokenPolicy:
             ),
             foreign_markers=FOREIGN_MARKERS[kind] & ~rules.tolerated_markers,
             scopes=text_list("scopes", scopes.split() if isinstance(scopes, str) else scopes),
-            binding=_binding(kind, profile) if binding is None else binding,
+            binding=_binding(kind, profile, binding),
             limits=limits,
         )
 
@@ -305,10 +305,17 @@ class TokenPolicy:
 
 def _allowed(profile: Profile, rules: KindRules, given: Iterable[str] | None) -> Iterable[str]:
     own = profile.algorithms if rules.algorithms is None else rules.algorithms
-    names = own if given is None else given
-    if names is None:
+    if given is None:
+        if own is None:
+            raise PolicyError(
+                "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
+            )
+        return own
+    names = [row.name for row in algorithms.select(given)]
+    if own is not None and not set(names) <= set(own):
         raise PolicyError(
-            "algorithms is missing: name what the issuer signs with, such as ['PS256', 'ES256']"
+            f"algorithms holds what profile {profile.name} does not allow, which is {', '.join(own)}; for "
+            "others derive a profile of your own"
         )
     return names
 
@@ -341,9 +348,14 @@ def _required(
     return tuple(required)
 
 
-def _binding(kind: TokenKind, profile: Profile) -> BindingMode:
+def _binding(kind: TokenKind, profile: Profile, given: BindingMode | None) -> BindingMode:
     # Only what gives access is presented by the holder of a key; elsewhere a cnf is not understood.
-    return profile.binding if kind in _GIVE_ACCESS else "if-present"
+    own = profile.binding if kind in _GIVE_ACCESS else "if-present"
+    if own == "required" and given not in (None, own):
+        raise PolicyError(
+            f"profile {profile.name} demands bound tokens: binding is required, or the profile is another one"
+        )
+    return own if given is None else given
 
 
 def _stricter(name: str, given: float | None, profiled: float | None) -> float | None:

@@ -48,7 +48,7 @@ ENCRYPTED = json.loads(Path(__file__).parents[1].joinpath("vectors/encryption.js
 For RSA-OAEP-384 and RSA-OAEP-512, which jwcrypto does not have, the command of OpenSSL encrypted the key.
 """
 
-ISSUER = FakeIssuer("https://as.example.com")
+ISSUERS = {alg: FakeIssuer("https://as.example.com", alg=alg) for alg in ("ES256", "PS256")}
 CLIENT = CertificateAuthority().issue_client("client-1")
 UNBOUND: dict[Reason, dict[str, Any]] = {Reason.CNF_MISSING: {"certificate": None}}
 UNTIMED: dict[Reason, dict[str, Any]] = {Reason.EXP_MISSING: {"exp": OMIT}}
@@ -92,15 +92,17 @@ ACCEPTED: dict[str, list[dict[str, Any]]] = {
 
 
 def judge(profile: Profile, changes: dict[str, Any]) -> Reason:
+    alg = next(alg for alg in ISSUERS if profile.algorithms is None or alg in profile.algorithms)
+    issuer = ISSUERS[alg]
     validator = AccessTokenValidator(
-        issuer=ISSUER.issuer,
+        issuer=issuer.issuer,
         audience="https://rs.example.com",
-        keys=JWKSet.from_json(ISSUER.jwks()),
-        algorithms=["ES256"],
+        keys=JWKSet.from_json(issuer.jwks()),
+        algorithms=[alg],
         profile=profile,
     )
     try:
-        validator.validate(ISSUER.access_token(**{"certificate": CLIENT} | changes), certificate=CLIENT.der)
+        validator.validate(issuer.access_token(**{"certificate": CLIENT} | changes), certificate=CLIENT.der)
     except TokenRejected as rejected:
         return rejected.reason
     return Reason.OK

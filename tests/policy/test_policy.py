@@ -142,7 +142,21 @@ def test_mandatory_options(world: Any, missing: str) -> None:
 def test_algorithms_are_mandatory_unless_the_profile_brings_them(world: Any, judge: Any) -> None:
     profile = dataclasses.replace(profiles.OAUTH, name="own", algorithms=("ES256",))
     judge.accepts(world.token(), profile=profile, algorithms=None)
-    judge.rejects(world.token(), Reason.ALG_NOT_ALLOWED, profile=profile, algorithms=["ES384"])
+    wider = profile.derive(name="wider", source="a test", algorithms=("ES256", "ES384"))
+    judge.rejects(world.token(), Reason.ALG_NOT_ALLOWED, profile=wider, algorithms=["ES384"])
+
+
+@pytest.mark.parametrize("given", [["ES384"], ["ES256", "ES384"], ["HS256"]])
+def test_algorithms_are_within_those_of_the_profile(world: Any, judge: Any, given: list[str]) -> None:
+    own = profiles.OAUTH.derive(name="own", source="a test", algorithms=("ES256", "PS256"))
+    judge.accepts(world.token(), profile=own, algorithms=["ES256"])
+    with pytest.raises(keybound.PolicyError, match="profile own does not allow"):
+        world.validator(profile=own, algorithms=given)
+    of_the_kind = own.derive(
+        name="kind", source="a test", kinds={TokenKind.ACCESS_TOKEN: {"algorithms": ("ES256",)}}
+    )
+    with pytest.raises(keybound.PolicyError, match="profile kind does not allow"):
+        world.validator(profile=of_the_kind, algorithms=["PS256"])
 
 
 def test_profiles_set_what_the_operator_did_not(world: Any, judge: Any) -> None:
@@ -153,8 +167,19 @@ def test_profiles_set_what_the_operator_did_not(world: Any, judge: Any) -> None:
     bound = world.token(certificate=world.client, acr="1")
     judge.accepts(bound, profile=profile, certificate=world.client.der)
     judge.rejects(world.token(acr="1"), Reason.CNF_MISSING, profile=profile)
-    judge.accepts(world.token(acr="1"), profile=profile, binding="if-present")
-    judge.rejects(world.token(), Reason.CLAIM_MISSING, claim="acr", profile=profile, binding="ignore")
+    judge.rejects(bound, Reason.CERTIFICATE_MISSING, profile=profile, binding="required")
+    for weaker in ("if-present", "ignore"):
+        with pytest.raises(keybound.PolicyError, match="demands bound tokens"):
+            world.validator(profile=profile, binding=weaker)
+
+
+@pytest.mark.parametrize("bound", ["max_lifetime", "max_age"])
+def test_no_token_is_kept_for_longer_than_it_can_be_good(world: Any, judge: Any, bound: str) -> None:
+    world.validator(cache=keybound.CacheSettings(lifetime=300), **{bound: 300})
+    with pytest.raises(keybound.PolicyError, match=bound):
+        world.validator(cache=keybound.CacheSettings(lifetime=301), **{bound: 300})
+    # Who says nothing about the cache has contradicted nothing.
+    judge.accepts(world.token(lifetime=30), **{bound: 30})
 
 
 def test_profiles_table() -> None:

@@ -17,7 +17,7 @@ from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 from keybound.jose.nesting import Opener
 from keybound.keys import KeySource, RefreshingKeySource, as_key_source
-from keybound.limits import MAX_NUMERIC_DATE, CacheSettings
+from keybound.limits import DEFAULT_CACHE, MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Described:
             raise PolicyError("clock must be callable and return seconds")
         if cache is not None and not isinstance(cache, CacheSettings):
             raise PolicyError("cache must be a keybound.CacheSettings or None")
+        _check_cache(policy, cache)
         self._checked_policy = policy
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
@@ -265,6 +266,16 @@ class TokenValidator(Described, Generic[Result]):
         if self._uses is not None and not await self._uses.aput(token, self._time()):
             raise self._rejection(Reason.JTI_REPLAYED)
         return token
+
+
+def _check_cache(policy: TokenPolicy, cache: CacheSettings | None) -> None:
+    # The usual bounds are nobody's decision, and no token outlives its own time in any cache.
+    if cache is None or cache is DEFAULT_CACHE:
+        return
+    for name in ("max_lifetime", "max_age"):
+        bound = getattr(policy, name)
+        if bound is not None and cache.lifetime > bound:
+            raise PolicyError(f"lifetime of the cache is above {name}: no token would be good for so long")
 
 
 def numeric_date(token: HasClaims, name: str, *, error: str | None = None) -> float | None:
