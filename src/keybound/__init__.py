@@ -62,6 +62,7 @@ if typing.TYPE_CHECKING:
     from keybound.tokens.id_token import IDToken, IDTokenValidator
     from keybound.tokens.issuer_router import IssuerRouter
     from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
+    from keybound.tokens.request_object import RequestObject, RequestObjectValidator
     from keybound.tokens.response_mode import ResponseMode
     from keybound.tokens.security_event_token import SecurityEventToken, SecurityEventTokenValidator
 
@@ -110,6 +111,8 @@ __all__ = [
     "RefreshSettings",
     "RemoteJWKSet",
     "RemoteMetadata",
+    "RequestObject",
+    "RequestObjectValidator",
     "ResponseMode",
     "SecurityEventToken",
     "SecurityEventTokenValidator",
@@ -148,6 +151,7 @@ def __getattr__(name: str) -> object:
         ),
         "ResponseMode": "tokens.response_mode",
         **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
+        **dict.fromkeys(("RequestObject", "RequestObjectValidator"), "tokens.request_object"),
         **dict.fromkeys(("LogoutToken", "LogoutTokenValidator"), "tokens.logout_token"),
         **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),
         **dict.fromkeys(("DiscoveredJWKSet", "FileJWKSet", "HTTPTransport"), "keys"),

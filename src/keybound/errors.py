@@ -176,6 +176,9 @@ class Reason(enum.IntEnum):
 
     EVENT_UNEXPECTED = 920, "The token tells of no event that is expected"
 
+    SUBJECT_IS_CLIENT = 940, "The subject of the request object is the client"
+    PARAMETER_MISMATCH = 941, "A parameter beside the request object is not the one within"
+
     ASSERTION_TYPE_MISMATCH = 950, "The client assertion is not declared to be a JWT"
     CLIENT_MISMATCH = 951, "The request names another client than the token"
     GRANT_TYPE_NOT_ALLOWED = 952, "The client may not use this grant type"

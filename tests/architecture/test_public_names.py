@@ -57,6 +57,8 @@ NAMES = [
     "RefreshSettings",
     "RemoteJWKSet",
     "RemoteMetadata",
+    "RequestObject",
+    "RequestObjectValidator",
     "ResponseMode",
     "SecurityEventToken",
     "SecurityEventTokenValidator",
@@ -121,6 +123,10 @@ MEMBERS = {
     "kty to_dict",
     "DecryptionKeys": "from_json snapshot",
     "Limits": "decompressed_bytes header_bytes json_depth token_bytes",
+    "RequestObject": "audience binding_message claim claims client_id code_challenge code_challenge_method "
+    "expires_at header identifier issued_at issuer login_hint max_age nonce parameters redirect_uri "
+    "response_mode response_type scopes state subject warning",
+    "RequestObjectValidator": "avalidate clear_cache error_redirect_uri stats validate clock keys policy",
     "TokenRejected": "challenge error error_response status",
     "Unavailable": "status",
     "audience": "AudienceCount AudienceJudge AudiencePolicy AudienceReport AudienceRule AudienceVerdict "

@@ -45,7 +45,7 @@ from keybound import (
     jws,
 )
 from keybound.errors import Reason, rejection
-from keybound.testing import EncryptionKey, FakeIssuer, SigningKey, encrypt_jwe, encrypt_jwe_json
+from keybound.testing import EncryptionKey, FakeClient, FakeIssuer, SigningKey, encrypt_jwe, encrypt_jwe_json
 
 
 class Colour(str, enum.Enum):
@@ -242,6 +242,27 @@ def from_metadata(server: Any = SERVER, client: Any = CLIENT, **options: Any) ->
     )
 
 
+SIGNER = FakeClient("c", key=KEY)
+OF_A_CLIENT: dict[str, Any] = {"client_id": "c", "keys": KEYS, "audience": "a", "replay": None, **SETTINGS}
+
+
+def assertions(**options: Any) -> keybound.ClientAssertionValidator:
+    return keybound.ClientAssertionValidator(**OF_A_CLIENT | options)
+
+
+def requests(**options: Any) -> keybound.RequestObjectValidator:
+    return keybound.RequestObjectValidator(**OF_A_CLIENT | options)
+
+
+def present(value: Any) -> None:
+    """To a policy that judges by endpoint."""
+    server = {"issuer": "https://as.example", "token_endpoint": "https://as.example/token"}
+    judged = assertions(audience=keybound.audience.POLICIES["fapi2-final"].bind_metadata(server))
+    judged.validate(SIGNER.assertion(audience="https://as.example"), endpoint=value)
+
+
+FORM = {"client_assertion_type": keybound.CLIENT_ASSERTION_TYPE, "client_assertion": "a.b.c"}
+
 # Every place for a value, one at a time.
 ONE_VALUE = {
     "validate": lambda value: VALIDATOR.validate(value),
@@ -421,6 +442,40 @@ ONE_VALUE = {
     "require token": lambda value: VALIDATOR.require(value, Demands(roles="r")),
     "require demands": lambda value: VALIDATOR.require(VALIDATED, value),
     "Demands.check": lambda value: Demands(roles="r").check(value),
+    "client assertion": lambda value: assertions().validate(value),
+    "client assertion endpoint": present,
+    "client assertion grant_type": lambda value: assertions(grant_types="g").validate(
+        SIGNER.assertion(audience="a"), grant_type=value
+    ),
+    "client assertion form": lambda value: assertions().validate_form(value),
+    **{
+        f"client assertion form {name}": lambda value, name=name: assertions().validate_form(
+            FORM | {name: value}
+        )
+        for name in (*FORM, "client_id", "grant_type")
+    },
+    **{
+        f"client assertion {name}": lambda value, name=name: assertions(**{name: value})
+        for name in inspect.signature(keybound.ClientAssertionValidator).parameters
+    },
+    "request object": lambda value: requests().validate(value),
+    "request object parameters": lambda value: requests().validate(
+        SIGNER.request_object(audience="a"), parameters=value
+    ),
+    **{
+        f"request object parameter {name}": lambda value, name=name: requests().validate(
+            SIGNER.request_object(audience="a", max_age=1, claims={}), parameters={name: value}
+        )
+        for name in ("client_id", "scope", "state", "max_age", "claims", "response_type")
+    },
+    "request object error": lambda value: requests(redirect_uris="https://c.example").error_redirect_uri(
+        value
+    ),
+    "request object redirect_uri": lambda value: requests().error_redirect_uri({"redirect_uri": value}),
+    **{
+        f"request object {name}": lambda value, name=name: requests(**{name: value})
+        for name in inspect.signature(keybound.RequestObjectValidator).parameters
+    },
     "challenge realm": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(realm=value),
     "challenge scope": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(scope=value),
 }

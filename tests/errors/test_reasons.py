@@ -307,6 +307,23 @@ def assertion(make: dict[str, Any] = {}, **options: Any) -> Callable[[Any], obje
     return judge
 
 
+def request_object(make: dict[str, Any] = {}, **parameters: Any) -> Callable[[Any], object]:  # noqa: B006
+    """A request object beside plain parameters."""
+
+    def judge(world: Any) -> object:
+        client = FakeClient("client-1", clock=world.clock)
+        validator = keybound.RequestObjectValidator(
+            client_id="client-1",
+            keys=keybound.JWKSet.from_json(client.jwks()),
+            audience="https://as.example.com",
+            algorithms=["ES256"],
+            clock=world.clock,
+        )
+        return validator.validate(client.request_object(**make), parameters=parameters)
+
+    return judge
+
+
 # What only the validators of other kinds, and demands of a resource, can say.
 BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.CLAIM_INVALID: id_token({"azp": 5}),
@@ -324,6 +341,8 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.EVENT_UNEXPECTED: logout_token({"events": {"https://example.com/event": {}}}),
     Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: details("b"),
     Reason.ROLE_INSUFFICIENT: demand(roles="b"),
+    Reason.SUBJECT_IS_CLIENT: request_object({"sub": "client-1"}),
+    Reason.PARAMETER_MISMATCH: request_object({"state": "a"}, state="b"),
     Reason.ASSERTION_TYPE_MISMATCH: assertion({"client_assertion_type": "saml2-bearer"}),
     Reason.CLIENT_MISMATCH: assertion({"client_id": "client-2"}),
     Reason.GRANT_TYPE_NOT_ALLOWED: assertion(grant_types="refresh_token"),
@@ -396,6 +415,7 @@ def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
     assert details("a")(world)
     assert response(secured())(world)
     assert demand(roles="a")(world)
+    assert request_object({"sub": "user-1", "state": "a"}, state="a", client_id="client-1")(world)
     assert assertion({"grant_type": "a", "client_id": "client-1"}, grant_types="a")(world)
 
 

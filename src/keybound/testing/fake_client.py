@@ -76,6 +76,42 @@ class FakeClient:
         }
         return self._issuer.sign(defaults | claims, typ=typ, key=key, header=self._header(key, header))
 
+    def request_object(
+        self,
+        *,
+        audience: str | Sequence[str] | Omit = "https://as.example.com",
+        lifetime: float = 300,
+        typ: str = "oauth-authz-req+jwt",
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+        **parameters: object,
+    ) -> str:
+        """A request object as RFC 9101, 4 has it, with the times that FAPI 1 Advanced, 5.2.2 demands.
+
+        :param audience: ``aud``, a string or an array
+        :param lifetime: seconds from ``nbf`` and ``iat`` to ``exp``; negative for one that has expired
+        :param typ: ``typ``, such as ``JWT``
+        :param key: signs instead of the current key
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        :param parameters: parameters of the request, and other claims, to add, replace or, with :data:`OMIT`,
+            leave out
+        """
+        issued_at = int(self._issuer.clock())
+        defaults: dict[str, object] = {
+            "iss": self.client_id,
+            "aud": audience,
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": issued_at + lifetime,
+            "jti": str(uuid.uuid4()),
+            "client_id": self.client_id,
+            "response_type": "code",
+            "redirect_uri": "https://client.example.org/cb",
+            "scope": "openid",
+            "state": "af0ifjsldkj",
+        }
+        return self._issuer.sign(defaults | parameters, typ=typ, key=key, header=self._header(key, header))
+
     def _header(self, key: SigningKey | None, header: Mapping[str, object] | None) -> dict[str, object]:
         # A secret has no kid that both sides would know.
         unnamed = (key or self.key).alg.startswith("HS")

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from keybound.audience import POLICIES, AudienceJudge, BoundAudiencePolicy
-from keybound.errors import PolicyError
+from keybound.errors import PolicyError, Reason
 from keybound.kinds import TokenKind
 from keybound.policy import Profile, text_list
+from keybound.tokens._validator import Token
 
-__all__ = ["Audience", "AudienceCheck"]
+__all__ = ["Audience", "AudienceCheck", "JudgedToken"]
 
 Audience = BoundAudiencePolicy | Mapping[str, Any] | str | Iterable[str]
 """A policy bound to the authorization server; its metadata, for the policy of the profile; or texts."""
+
+
+class JudgedToken(Token):
+    """A token of which an audience policy may have said something, though it accepted it."""
+
+    __slots__ = ("_warning",)
+
+    _warning: str
+
+    @property
+    def warning(self) -> str | None:
+        """What the audience policy does not recommend of ``aud``, as a stable code, or ``None``."""
+        return getattr(self, "_warning", None)
+
+    def __setattr__(self, name: str, *value: object) -> NoReturn:
+        raise AttributeError("a verified token is immutable")
+
+    __delattr__ = __setattr__
 
 
 class AudienceCheck:
@@ -43,16 +62,21 @@ class AudienceCheck:
         if not self._judges:
             raise PolicyError(f"audience policy {audience.policy.name} has no rule for a {kind}")
 
-    def judge_at(self, endpoint: str) -> AudienceJudge:
-        """What judges at an endpoint, where the road has no texts to compare.
+    def judge(self, token: JudgedToken, endpoint: str, client_id: str) -> Reason:
+        """What the policy says of a token received at an endpoint; ``OK`` where the road has compared texts.
 
         :raises PolicyError: the policy has no rule for this endpoint
         """
-        judge = self._judges.get(endpoint) if isinstance(endpoint, str) else None
+        if self.texts is not None:
+            return Reason.OK
+        judge = self._judges.get(endpoint) if type(endpoint) is str else None
         if judge is None:
             known = ", ".join(self._judges)
             raise PolicyError(f"the audience policy has rules for a {self._kind} at these endpoints: {known}")
-        return judge
+        verdict = judge.judge(token.claim("aud"), client_id)
+        if verdict.outcome == "warn":
+            object.__setattr__(token, "_warning", verdict.code)
+        return verdict.reason
 
 
 def _bound(metadata: Mapping[str, Any], profile: Profile) -> BoundAudiencePolicy:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from keybound.audience import AudienceVerdict
 from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError, Reason, rejection
 from keybound.jose.jwk import JWK
@@ -14,8 +13,8 @@ from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy, check_length, text, text_list
 from keybound.profiles.oauth import OAUTH
-from keybound.tokens._audience import Audience, AudienceCheck
-from keybound.tokens._validator import Token, TokenValidator
+from keybound.tokens._audience import Audience, AudienceCheck, JudgedToken
+from keybound.tokens._validator import TokenValidator
 
 if TYPE_CHECKING:
     from keybound.stores import ReplayStore
@@ -26,27 +25,15 @@ CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """The one value of ``client_assertion_type`` that means a JWT (RFC 7523, 2.2)."""
 
 
-class ClientAssertion(Token):
+class ClientAssertion(JudgedToken):
     """A client assertion that passed every check of its validator. Immutable; never prints the token."""
 
-    __slots__ = ("_warning",)
-
-    _warning: str
+    __slots__ = ()
 
     @property
     def client_id(self) -> str:
         """The client that is authenticated: ``sub``, which is ``iss`` as well."""
         return str(self.claim("sub"))
-
-    @property
-    def warning(self) -> str | None:
-        """What the audience policy does not recommend of ``aud``, as a stable code, or ``None``."""
-        return getattr(self, "_warning", None)
-
-    def __setattr__(self, name: str, *value: object) -> NoReturn:
-        raise AttributeError("a verified token is immutable")
-
-    __delattr__ = __setattr__
 
 
 class ClientAssertionValidator(TokenValidator[ClientAssertion]):
@@ -182,16 +169,10 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
             raise self._rejection(Reason.JTI_INVALID)
         if self._grant_types is not None and grant_type not in self._grant_types:
             raise rejection(Reason.GRANT_TYPE_NOT_ALLOWED, error="unauthorized_client")
-        if self._audience.texts is None:
-            verdict = self._audience.judge_at(endpoint).judge(assertion.claim("aud"), self._client_id)
-            if verdict.outcome != "accept":
-                self._heed(assertion, verdict)
+        reason = self._audience.judge(assertion, endpoint, self._client_id)
+        if reason is not Reason.OK:
+            raise self._rejection(reason)
         return assertion
-
-    def _heed(self, assertion: ClientAssertion, verdict: AudienceVerdict) -> None:
-        if not verdict:
-            raise self._rejection(verdict.reason)
-        object.__setattr__(assertion, "_warning", verdict.code)
 
     def _assertion_in(self, form: Mapping[str, Any]) -> Any:
         if not isinstance(form, Mapping):
