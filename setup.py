@@ -44,6 +44,7 @@ MODULES = {
     "claims": ["ext/core/json_scan.c", "ext/core/base64url.c"],
     "cache": [],
     "batch": ["ext/core/base64url.c", "ext/core/parallel.c"],
+    "self_signed": ["ext/core/json_scan.c", "ext/core/base64url.c"],
     "token": ["ext/core/json_scan.c", "ext/core/base64url.c"],
 }
 WITH_CRYPTO = "signature"

@@ -20,6 +20,7 @@ from keybound._hotpath.native.token cimport (
     Segments,
     Validator,
     VerifiedToken,
+    add_key,
     split_raw,
     token_of,
 )
@@ -53,10 +54,16 @@ cdef struct Work:
 
 
 def validate_many(
-    Validator validator not None, list raws not None, list certificates not None, unsigned threads
+    Validator validator not None,
+    list raws not None,
+    list certificates not None,
+    list dpop_proofs not None,
+    unsigned threads,
 ):
     """A verified token or a verdict for each token, in order."""
-    return Batch(validator, raws, certificates).run(threads)
+    if len(certificates) != len(raws) or len(dpop_proofs) != len(raws):
+        raise ValueError("there is one certificate and one proof for each token")
+    return Batch(validator, raws, certificates, dpop_proofs).run(threads)
 
 
 cdef class Batch:
@@ -69,7 +76,7 @@ cdef class Batch:
     cdef Job *_jobs
     cdef size_t _count
 
-    def __cinit__(self, Validator validator, list raws, list certificates):
+    def __cinit__(self, Validator validator, list raws, list certificates, list dpop_proofs):
         self._validator, self._raws = validator, raws
         self._keys, self._now = validator.index(), validator.now()
         self._proofs, self._known, self._payloads, self._signatures = [], [], [], []
@@ -77,20 +84,22 @@ cdef class Batch:
         self._jobs = <Job *>PyMem_Calloc(len(raws) or 1, sizeof(Job))
         if self._jobs == NULL:
             raise MemoryError
-        for place, certificate in enumerate(certificates):
-            self._prepare(place, certificate)
+        for place in range(len(raws)):
+            self._prepare(place, certificates[place], dpop_proofs[place])
 
     def __dealloc__(self):
         PyMem_Free(self._jobs)
 
-    cdef int _prepare(self, size_t place, certificate) except -1:
+    cdef int _prepare(self, size_t place, certificate, dpop) except -1:
         """A result where there is one already, else a job."""
         cdef Validator validator = self._validator
         cdef Job *job = &self._jobs[self._count]
         cdef bytes presented = validator.proof(certificate)
         raw = self._raws[place]
-        self._proofs.append(presented)
-        job.proof, job.place = proof_of(presented), place
+        self._proofs.append((presented, dpop))
+        job.proof, job.place = proof_of(presented, None), place
+        if dpop is not None:
+            add_key(&job.proof, dpop, raw)
         if validator.caches(raw):
             found = validator.find(self._keys, raw, self._now, &job.proof)
             if found is not None:
@@ -105,7 +114,7 @@ cdef class Batch:
             self._results[place] = known
         elif not self._enlist(job, known):
             # Several keys to try, or one that needs Python: the ordinary road.
-            self._results[place] = validator._run(self._keys, raw, certificate)
+            self._results[place] = validator._run(self._keys, raw, certificate, dpop)
         return 0
 
     cdef bint _enlist(self, Job *job, Remembered known) except -1:

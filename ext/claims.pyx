@@ -31,11 +31,17 @@ from contract cimport (
     REASON_CLIENT_ID_MISSING,
     REASON_CNF_AMBIGUOUS,
     REASON_CNF_INVALID,
+    REASON_CNF_JKT_INVALID,
+    REASON_CNF_JKT_NOT_CANONICAL,
     REASON_CNF_MISSING,
     REASON_CNF_THUMBPRINT_INVALID,
     REASON_CNF_THUMBPRINT_NOT_CANONICAL,
     REASON_CNF_THUMBPRINT_OF_NOTHING,
     REASON_CNF_UNSUPPORTED,
+    REASON_DPOP_KEY_MISMATCH,
+    REASON_DPOP_PROOF_MISSING,
+    REASON_DPOP_PROOF_UNEXPECTED,
+    REASON_DPOP_TOKEN_MISMATCH,
     REASON_EXP_INVALID,
     REASON_EXP_MISSING,
     REASON_IAT_IN_FUTURE,
@@ -206,9 +212,11 @@ def compile_rules(rules):
     return CompiledClaims(rules)
 
 
-def check(CompiledClaims rules not None, bytes payload not None, unsigned json_depth, double now, proof):
+def check(
+    CompiledClaims rules not None, bytes payload not None, unsigned json_depth, double now, proof, jkt=None
+):
     cdef kb_lasting lasting
-    cdef kb_proof given = proof_of(proof)
+    cdef kb_proof given = proof_of(proof, jkt)
     cdef const uint8_t *text = <const uint8_t *>PyBytes_AS_STRING(payload)
     return check_raw(&rules.rules, text, len(payload), json_depth, now, &given, &lasting)
 
@@ -216,17 +224,22 @@ def check(CompiledClaims rules not None, bytes payload not None, unsigned json_d
 def thumbprint_verdict(str expected not None, proof):
     cdef bytes text = expected.encode("utf-8", "surrogatepass")
     cdef kb_lasting lasting
-    cdef kb_proof given = proof_of(proof)
-    return _thumbprint(<const uint8_t *>PyBytes_AS_STRING(text), len(text), &given, &lasting)
+    cdef kb_proof given = proof_of(proof, None)
+    cdef int verdict
+    lasting.confirmation = CONFIRMATION_CERTIFICATE
+    verdict = _thumbprint(<const uint8_t *>PyBytes_AS_STRING(text), len(text), &lasting)
+    return _possession(&lasting, &given) if verdict == REASON_OK else verdict
 
 
-cdef kb_proof proof_of(bytes proof) except *:
-    """A proof as C sees it; ``proof`` has to outlive it."""
+cdef kb_proof proof_of(bytes certificate, bytes jkt) except *:
+    """Proofs as C sees them; both have to outlive it."""
     cdef kb_proof given
-    given.at = NULL
-    if proof is not None:
-        given.at = <const uint8_t *>PyBytes_AS_STRING(proof)
-    given.size = 0 if proof is None else len(proof)
+    given.at = given.jkt = NULL
+    given.size = given.jkt_size = 0
+    if certificate is not None:
+        given.at, given.size = <const uint8_t *>PyBytes_AS_STRING(certificate), len(certificate)
+    if jkt is not None:
+        given.jkt, given.jkt_size = <const uint8_t *>PyBytes_AS_STRING(jkt), len(jkt)
     return given
 
 
@@ -265,7 +278,7 @@ cdef int recheck_raw(
         return verdict
     if (verdict := _judge_age(rules, lasting, now)) != REASON_OK:
         return verdict
-    return _compare(lasting, proof) if lasting.bound else REASON_OK
+    return _possession(lasting, proof)
 
 
 cdef struct Registered:
@@ -576,14 +589,22 @@ cdef int _own_claims(const kb_claim_rules *rules, const kb_json_scan *scan) exce
 cdef int _confirmation(
     const kb_claim_rules *rules, const kb_json_member *cnf, const kb_proof *proof, kb_lasting *lasting
 ) except -1 nogil:
-    """RFC 7800, 3.1 and RFC 8705, 3: a present cnf is checked or the token is rejected."""
+    """RFC 7800, 3.1: a present cnf is checked or the token is rejected."""
+    cdef int verdict
+    lasting.confirmation = CONFIRMATION_NONE
+    if rules.binding == BINDING_IGNORE:
+        lasting.confirmation = CONFIRMATION_IGNORED
+    elif cnf != NULL:
+        if (verdict := _read_confirmation(cnf, lasting)) != REASON_OK:
+            return verdict
+    elif rules.binding == BINDING_REQUIRED:
+        return REASON_CNF_MISSING
+    return _possession(lasting, proof)
+
+
+cdef int _read_confirmation(const kb_json_member *cnf, kb_lasting *lasting) except -1 nogil:
     cdef kb_json_cursor cursor
     cdef kb_json_member method, another
-    lasting.bound = False
-    if rules.binding == BINDING_IGNORE:
-        return REASON_OK
-    if cnf == NULL:
-        return REASON_CNF_MISSING if rules.binding == BINDING_REQUIRED else REASON_OK
     if cnf.type != KB_JSON_OBJECT:
         return REASON_CNF_INVALID
     kb_json_cursor_init(&cursor, cnf.value, cnf.value_len)
@@ -591,40 +612,70 @@ cdef int _confirmation(
         return REASON_CNF_INVALID
     if kb_json_object_next(&cursor, &another):
         return REASON_CNF_AMBIGUOUS
-    if not kb_json_string_equals(method.name, method.name_len, method.name_escaped, b"x5t#S256", 8):
+    if kb_json_string_equals(method.name, method.name_len, method.name_escaped, b"x5t#S256", 8):
+        lasting.confirmation = CONFIRMATION_CERTIFICATE
+    elif kb_json_string_equals(method.name, method.name_len, method.name_escaped, b"jkt", 3):
+        lasting.confirmation = CONFIRMATION_KEY
+    else:
         return REASON_CNF_UNSUPPORTED
     if method.type != KB_JSON_STRING:
-        return REASON_CNF_THUMBPRINT_INVALID
+        return _malformed(lasting)
     if not method.escaped:
-        return _thumbprint(method.value, method.value_len, proof, lasting)
-    return _escaped_thumbprint(&method, proof, lasting)
+        return _thumbprint(method.value, method.value_len, lasting)
+    return _escaped_thumbprint(&method, lasting)
 
 
-cdef int _escaped_thumbprint(
-    const kb_json_member *member, const kb_proof *proof, kb_lasting *lasting
-) except -1 nogil:
+cdef int _escaped_thumbprint(const kb_json_member *member, kb_lasting *lasting) except -1 nogil:
     # An escape takes at least two bytes for one, \uXXXX six: what is longer cannot shrink to 43.
     cdef uint8_t text[6 * 43]
     if member.value_len > sizeof(text):
-        return REASON_CNF_THUMBPRINT_INVALID
-    return _thumbprint(text, kb_json_unescape(member.value, member.value_len, text), proof, lasting)
+        return _malformed(lasting)
+    return _thumbprint(text, kb_json_unescape(member.value, member.value_len, text), lasting)
 
 
-cdef int _thumbprint(
-    const uint8_t *text, size_t size, const kb_proof *proof, kb_lasting *lasting
-) except -1 nogil:
+cdef int _thumbprint(const uint8_t *text, size_t size, kb_lasting *lasting) except -1 nogil:
     if size != 43:
-        return REASON_CNF_THUMBPRINT_INVALID
+        return _malformed(lasting)
     if kb_base64url_decode(text, 43, lasting.thumbprint) != 32:
-        return _malformed_thumbprint(text)
+        return _malformed_thumbprint(text, lasting)
     # Some proxies send the hash of zero bytes for "no certificate"; no token may be bound to that.
-    if memcmp(lasting.thumbprint, kb_digest_of_nothing, 32) == 0:
-        return REASON_CNF_THUMBPRINT_OF_NOTHING
-    lasting.bound = True
-    return _compare(lasting, proof)
+    if lasting.confirmation == CONFIRMATION_CERTIFICATE:
+        if memcmp(lasting.thumbprint, kb_digest_of_nothing, 32) == 0:
+            return REASON_CNF_THUMBPRINT_OF_NOTHING
+    return REASON_OK
 
 
-cdef int _compare(const kb_lasting *lasting, const kb_proof *proof) except -1 nogil:
+cdef int _malformed(const kb_lasting *lasting) except -1 nogil:
+    if lasting.confirmation == CONFIRMATION_KEY:
+        return REASON_CNF_JKT_INVALID
+    return REASON_CNF_THUMBPRINT_INVALID
+
+
+cdef int _possession(const kb_lasting *lasting, const kb_proof *proof) except -1 nogil:
+    """The proof that this presentation of the token came with, against the confirmation."""
+    cdef int verdict
+    if lasting.confirmation == CONFIRMATION_IGNORED:
+        return REASON_OK
+    if lasting.confirmation == CONFIRMATION_KEY:
+        return _compare_key(lasting, proof)
+    if lasting.confirmation == CONFIRMATION_CERTIFICATE:
+        if (verdict := _compare_certificate(lasting, proof)) != REASON_OK:
+            return verdict
+    # RFC 9449, 7.1: the key of the proof must be the one that the token is bound to.
+    return REASON_OK if proof.jkt == NULL else REASON_DPOP_PROOF_UNEXPECTED
+
+
+cdef int _compare_key(const kb_lasting *lasting, const kb_proof *proof) except -1 nogil:
+    # RFC 9449, 7.2: a bound token is never good as a bearer token.
+    if proof.jkt == NULL:
+        return REASON_DPOP_PROOF_MISSING
+    if proof.jkt_size != 32:
+        return REASON_DPOP_TOKEN_MISMATCH
+    return REASON_OK if kb_equal_digests(proof.jkt, lasting.thumbprint) else REASON_DPOP_KEY_MISMATCH
+
+
+cdef int _compare_certificate(const kb_lasting *lasting, const kb_proof *proof) except -1 nogil:
+    """RFC 8705, 3."""
     cdef uint8_t hashed[64]
     cdef const uint8_t *presented = proof.at
     if presented == NULL:
@@ -636,7 +687,7 @@ cdef int _compare(const kb_lasting *lasting, const kb_proof *proof) except -1 no
     return REASON_OK if kb_equal_digests(presented, lasting.thumbprint) else REASON_CERTIFICATE_MISMATCH
 
 
-cdef int _malformed_thumbprint(const uint8_t *text) except -1 nogil:
+cdef int _malformed_thumbprint(const uint8_t *text, const kb_lasting *lasting) except -1 nogil:
     """43 characters carry 258 bits: only the last one can break the canonical form (RFC 4648, 3.5)."""
     cdef uint8_t lenient[43]
     cdef uint8_t last[4]
@@ -644,9 +695,11 @@ cdef int _malformed_thumbprint(const uint8_t *text) except -1 nogil:
     memcpy(lenient, text, 43)
     memset(last, c"A", 3)
     last[3], lenient[42] = text[42], c"A"
-    if kb_base64url_decode(lenient, 43, out) == 32 and kb_base64url_decode(last, 4, out) == 3:
-        return REASON_CNF_THUMBPRINT_NOT_CANONICAL
-    return REASON_CNF_THUMBPRINT_INVALID
+    if kb_base64url_decode(lenient, 43, out) != 32 or kb_base64url_decode(last, 4, out) != 3:
+        return _malformed(lasting)
+    if lasting.confirmation == CONFIRMATION_KEY:
+        return REASON_CNF_JKT_NOT_CANONICAL
+    return REASON_CNF_THUMBPRINT_NOT_CANONICAL
 
 
 cdef int _required_scopes(const kb_claim_rules *rules, const Registered *found) except -1 nogil:

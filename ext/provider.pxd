@@ -11,6 +11,7 @@ cdef extern from "provider.h" nogil:
 
     kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len)
     kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len)
+    size_t kb_coordinate_size(kb_curve curve)
     kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len)
     kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len)
     void kb_key_free(kb_key *key)

@@ -31,6 +31,7 @@ from provider cimport (
     KB_TABLES_LIMIT,
     KB_TABLES_NOW,
     KB_TABLES_UNDECIDED,
+    kb_coordinate_size,
     kb_curve,
     kb_key,
     kb_key_ec,
@@ -156,6 +157,17 @@ cdef kb_key *_load(int kind, tuple material) except? NULL:
         return kb_key_ed25519(a, len(first))
     cdef int curve = _curve_of(kind)
     return kb_key_ec(<kb_curve>curve, a, len(first), b, len(second)) if curve else NULL
+
+
+cdef VerifyKey load_point(int kind, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len):
+    cdef int curve = _curve_of(kind)
+    cdef VerifyKey key = VerifyKey.__new__(VerifyKey)
+    key.kind = kind
+    # RFC 7518, 6.2.1.2: leading zeros are part of a coordinate.
+    if curve == 0 or x_len != kb_coordinate_size(<kb_curve>curve) or y_len != x_len:
+        return None
+    key._key = kb_key_ec(<kb_curve>curve, x, x_len, y, y_len)
+    return None if key._key == NULL else key
 
 
 cdef int _curve_of(int kind) except -1:

@@ -60,17 +60,19 @@ from keybound._hotpath.contract import (
     REMEMBERED_CERTIFICATES,
 )
 from keybound.clock import system_clock
-from keybound.errors import Unavailable
+from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
 __all__ = [
     "CompiledHeader",
     "CompiledPolicy",
     "KeyIndex",
+    "SelfSignedToken",
     "Validator",
     "VerifiedToken",
     "open_parts",
     "open_token",
+    "thumbprint_beside",
     "unverified_issuer",
     "validate",
 ]
@@ -201,10 +203,48 @@ cdef class VerifiedToken:
         raise TypeError("a verified token cannot be pickled")
 
 
-@cython.final
+@cython.auto_pickle(False)
+cdef class SelfSignedToken(VerifiedToken):
+    """A token that carried its key in its header. Made by :func:`keybound._hotpath.self_signed.validate`."""
+
+    @property
+    def header(self):
+        """The protected header, read-only."""
+        cdef Signer signer = self.signer()
+        with cython.critical_section(self):
+            header = self._header
+        if header is None:
+            header = self._rules.parse(signer.encoded)
+            with cython.critical_section(self):
+                self._header = header
+        return header.fields
+
+    @property
+    def thumbprint(self):
+        """The JWK thumbprint of its key with SHA-256 (RFC 7638, 3), 43 characters of base64url."""
+        return base64url.encode((<char *>self.signer().digest)[:32])
+
+    @property
+    def allowed_algorithms(self):
+        """The algorithms that its validator accepts, for a challenge (RFC 9449, 7.1)."""
+        self.signer()
+        return tuple([row.name for row in self._rules.rules.algorithms])
+
+    cdef Signer signer(self):
+        if self._signer is None:
+            raise TypeError("a verified token comes from a validator")
+        return self._signer
+
+
 @cython.auto_pickle(False)
 cdef class Remembered:
     """A header that passed its rules, with the keys it chose in one key index; immutable."""
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Signer(Remembered):
+    """A header that passed its rules, with the key that it carries."""
 
 
 cdef Remembered _remembered(bytes encoded, header, KeyIndex keys, tuple candidates):
@@ -401,14 +441,14 @@ def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
         # RFC 7797, 5.2: what stands between two dots is text for a URL.
         if not segments.at[segments.first_dot:segments.second_dot].isascii():
             return REASON_BASE64URL_INVALID
-    payload = _verify_segments(known, &segments, &verdict)
+    payload = verify_segments(known, &segments, &verdict)
     if payload is None:
         return verdict
     header.keep(known)
     return (<Remembered>known).header, payload
 
 
-cdef bytes _verify_segments(Remembered known, const Segments *segments, int *verdict):
+cdef bytes verify_segments(Remembered known, const Segments *segments, int *verdict):
     return _verify(
         known,
         segments.at,
@@ -446,10 +486,10 @@ def open_parts(
     return verdict if opened is None else (header, opened)
 
 
-def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double now, proof):
+def validate(CompiledPolicy policy not None, KeyIndex keys not None, raw, double now, proof, jkt=None):
     """Validate a token: one call from bytes to a verified token or a verdict."""
     cdef kb_lasting lasting
-    cdef kb_proof given = proof_of(proof)
+    cdef kb_proof given = proof_of(proof, jkt)
     return _validate(policy, keys, raw, now, &given, &lasting)
 
 
@@ -464,7 +504,7 @@ cdef _validate(
     known = policy._header.choose(segments.at, segments.first_dot, keys)
     if type(known) is not Remembered:
         return known
-    payload = _verify_segments(known, &segments, &verdict)
+    payload = verify_segments(known, &segments, &verdict)
     if payload is None:
         return verdict
     policy._header.keep(known)
@@ -509,33 +549,34 @@ cdef class Validator:
     def __reduce__(self):
         raise TypeError("a validator cannot be pickled")
 
-    def validate(self, raw, *, certificate=None):
-        """Validate a token together with the client certificate it came with.
+    def validate(self, raw, *, certificate=None, dpop=None):
+        """Validate a token together with the client certificate or DPoP proof it came with.
 
         :param raw: the token
         :param certificate: DER or PEM, an ``x509.Certificate``, a
             :class:`~keybound.PresentedCertificate`, or an already verified SHA-256; ``None`` where
             the client presented none
+        :param dpop: the :class:`~keybound.DPoPProof` made for this token, or ``None`` where none came along
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        result = self._run(self.index(), raw, certificate)
+        result = self._run(self.index(), raw, certificate, dpop)
         if isinstance(result, VerifiedToken):
             return result
         if result == REASON_KEY_UNKNOWN and self._seek is not None and self._seek(self._kid(raw)):
             # The source has newer keys now, and this one among them.
-            result = self._run(self.index(), raw, certificate)
-        return self._conclude(result)
+            result = self._run(self.index(), raw, certificate, dpop)
+        return self._conclude(result, dpop)
 
-    def _conclude(self, result):
+    def _conclude(self, result, dpop=None):
         """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
             return result
-        raise self._reject(result)
+        raise self._reject(result) if dpop is None else self._reject(result, dpop)
 
-    def _judge(self, keys, raw, certificate):
+    def _judge(self, keys, raw, certificate, dpop=None):
         """A verified token or a verdict, with the keys of this :class:`~keybound.JWKSet`."""
-        return self._run(_index_of(keys), raw, certificate)
+        return self._run(_index_of(keys), raw, certificate, dpop)
 
     def _kid(self, raw):
         """``kid`` of a token whose header has passed its rules."""
@@ -545,11 +586,13 @@ cdef class Validator:
         header = self._policy._header.parse(segments.at[:segments.first_dot])
         return header.kid if type(header) is Header else None
 
-    cdef _run(self, KeyIndex keys, raw, certificate):
+    cdef _run(self, KeyIndex keys, raw, certificate, dpop):
         cdef double now = self.now()
         cdef bytes presented = self.proof(certificate)
-        cdef kb_proof proof = proof_of(presented)
+        cdef kb_proof proof = proof_of(presented, None)
         cdef kb_lasting lasting
+        if dpop is not None:
+            add_key(&proof, dpop, raw)
         if not self.caches(raw):
             return _validate(self._policy, keys, raw, now, &proof, &lasting)
         known = self.find(keys, raw, now, &proof)
@@ -580,7 +623,7 @@ cdef class Validator:
 
     cdef find(self, KeyIndex keys, raw, double now, const kb_proof *proof):
         """The token or the reason against it, if it was verified with these keys lately; else ``None``."""
-        cdef str text = _spelling(raw)
+        cdef str text = spelling(raw)
         cdef Entry entry = self._cache.find(text, keys)
         cdef int verdict
         if entry is None:
@@ -594,7 +637,7 @@ cdef class Validator:
         return verdict
 
     cdef int store(self, KeyIndex keys, raw, VerifiedToken token, const kb_lasting *lasting) except -1:
-        cdef str text = _spelling(raw)
+        cdef str text = spelling(raw)
         cdef Entry entry = Entry.__new__(Entry)
         entry.token, entry.lasting, entry.cost = token, lasting[0], _cost(text, token)
         return self._cache.store(text, keys, entry)
@@ -653,7 +696,30 @@ cdef KeyIndex _index_of(keys):
     return index
 
 
-cdef str _spelling(raw):
+def thumbprint_beside(dpop, raw):
+    """The thumbprint of the key of a DPoP proof, 32 bytes; no bytes where it was made for another token."""
+    cdef kb_proof proof
+    if dpop is None:
+        return None
+    add_key(&proof, dpop, raw)
+    return (<char *>proof.jkt)[:proof.jkt_size]
+
+
+cdef int add_key(kb_proof *proof, dpop, raw) except -1:
+    """Point ``proof`` at the key of a DPoP proof, which has to outlive it."""
+    cdef SelfSignedToken made
+    if not isinstance(dpop, SelfSignedToken):
+        raise PolicyError("dpop must be the result of a keybound.DPoPProofValidator")
+    made = dpop
+    proof.jkt, proof.jkt_size = made.signer().digest, 0
+    # RFC 9449, 7: not for another token, nor for none.
+    if made._beside is not None and (type(raw) is str or type(raw) is bytes):
+        if spelling(raw) == made._beside:
+            proof.jkt_size = 32
+    return 0
+
+
+cdef str spelling(raw):
     """One for str and bytes alike; what is not ASCII is never stored."""
     return raw if type(raw) is str else (<bytes>raw).decode("latin-1")
 

@@ -13,14 +13,17 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import keybound
+from keybound._hotpath.contract import EmbeddedKey
+from keybound._hotpath.pure import base64url
 from keybound.binding import proof_of
-from keybound.testing import CertificateAuthority, FakeClock, FakeIssuer, make_token
+from keybound.jose.embedded import embedded_jwk
+from keybound.testing import CertificateAuthority, FakeClock, FakeIssuer, SigningKey, dpop_proof, make_token
 
 # `KEYBOUND_HYPOTHESIS=long pytest` looks twenty times as far.
 for name, examples in (("default", 200), ("long", 4000)):
@@ -33,6 +36,19 @@ ISSUER = "https://as.example.com/tenant"
 AUDIENCE = "https://rs.example.com/"
 
 
+class Proof(NamedTuple):
+    """A DPoP proof as text, the token that it was made for, and who validates it."""
+
+    text: str
+    beside: str | None
+    validator: keybound.DPoPProofValidator
+
+    def validated(self) -> keybound.DPoPProof:
+        return self.validator.validate(
+            self.text, method="GET", url="https://rs.example.com/resource", access_token=self.beside
+        )
+
+
 class World:
     """An issuer that signs with ES256, two clients with certificates, and a clock that stands still."""
 
@@ -43,7 +59,12 @@ class World:
         self.keys = keybound.JWKSet.from_json(self.issuer.jwks())
         authority = CertificateAuthority()
         self.client = authority.issue_client("client-1")
+        self.dpop_key = SigningKey.generate("ES256")
         self.stranger = authority.issue_client("client-2")
+
+        self.proofs = keybound.DPoPProofValidator(
+            algorithms=["ES256", "PS256", "Ed25519"], replay=None, clock=self.clock
+        )
 
     @property
     def now(self) -> float:
@@ -63,6 +84,11 @@ class World:
     def claims(self, **claims: Any) -> dict[str, Any]:
         now = int(self.now)
         return {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "iat": now, "exp": now + 300} | claims
+
+    def proof(self, raw: Any, *, key: SigningKey | None = None) -> Proof:
+        """A DPoP proof made for a token, or for none."""
+        text = dpop_proof(key or self.dpop_key, access_token=raw, clock=self.clock)
+        return Proof(text, raw, self.proofs)
 
     def forge(self, *, header: Any = None, payload: Any = None, **options: Any) -> str:
         """A token of exactly these parts, signed; see :func:`keybound.testing.make_token`."""
@@ -101,16 +127,43 @@ class Verdict(Exception):
     """What a validator of the hot path says instead of an exception of Keybound."""
 
 
+class Twin:
+    """One twin, with what several tests load of it."""
+
+    def __init__(self, name: str) -> None:
+        self.signature, self.road, self.cache, self.self_signed = (
+            importlib.import_module(f"keybound._hotpath.{name}.{module}")
+            for module in ("signature", "token", "cache", "self_signed")
+        )
+
+    def embedded_key(self, header: Any) -> EmbeddedKey | int:
+        """What :func:`keybound.jose.embedded.load_embedded_key` is to the twin in use."""
+        key = embedded_jwk(header)
+        if isinstance(key, int):
+            return key
+        handle = self.signature.load_key(key._kind, key._material)
+        return EmbeddedKey(handle, base64url.decode(key.thumbprint()))
+
+    def open_proofs(self, validator: keybound.DPoPProofValidator) -> Any:
+        """The road of DPoP proofs as ``validator`` has it."""
+        rules = validator.policy.header_rules(), validator.policy.claim_rules()
+        return self.self_signed.SelfSignedPolicy(*rules, self.embedded_key)
+
+
+@functools.cache
+def twin(name: str) -> Twin:
+    return Twin(name)
+
+
 class Road:
     """The road of one twin, with its cache, laid for a validator that was made for the backend in use."""
 
-    def __init__(self, twin: str, validator: keybound.AccessTokenValidator) -> None:
-        signature, self.road, cache = (
-            importlib.import_module(f"keybound._hotpath.{twin}.{name}")
-            for name in ("signature", "token", "cache")
-        )
+    def __init__(self, name: str, validator: keybound.AccessTokenValidator) -> None:
+        self.twin = twin(name)
+        self.road = self.twin.road
         self.keys = self.road.KeyIndex(
-            (key.kid, signature.load_key(key._kind, key._material), key._mask) for key in validator.keys.keys
+            (key.kid, self.twin.signature.load_key(key._kind, key._material), key._mask)
+            for key in validator.keys.keys
         )
         rules = validator.policy.header_rules(), validator.policy.claim_rules()
         self.policy = self.road.CompiledPolicy(*rules)
@@ -122,27 +175,36 @@ class Road:
             clock=self.clock,
             to_proof=proof_of,
             reject=Verdict,
-            cache=cache.TokenCache(keybound.CacheSettings()),
+            cache=self.twin.cache.TokenCache(keybound.CacheSettings()),
         )
 
-    def verdict(self, raw: object, certificate: Any) -> int:
+    def verdict(self, raw: object, certificate: Any, proof: Proof | None = None) -> int:
         """The verdict of one call; a validator with a cache says the same, and says it again."""
-        result = self.road.validate(self.policy, self.keys, raw, self.clock(), proof_of(certificate))
+        dpop = None if proof is None else self.open_proof(proof)
+        jkt = self.road.thumbprint_beside(dpop, raw)
+        result = self.road.validate(self.policy, self.keys, raw, self.clock(), proof_of(certificate), jkt)
         verdict = int(result) if isinstance(result, int) else int(keybound.Reason.OK)
-        assert [self.present(raw, certificate) for _ in range(2)] == [verdict] * 2
+        assert [self.present(raw, certificate, dpop) for _ in range(2)] == [verdict] * 2
         return verdict
 
-    def present(self, raw: Any, certificate: Any) -> int:
+    def open_proof(self, proof: Proof) -> Any:
+        opened = self.twin.self_signed.validate(
+            self.twin.open_proofs(proof.validator), proof.text, self.clock(), proof.beside
+        )
+        assert isinstance(opened, self.road.SelfSignedToken)
+        return opened
+
+    def present(self, raw: Any, certificate: Any, dpop: Any = None) -> int:
         try:
-            self.validator.validate(raw, certificate=certificate)
+            self.validator.validate(raw, certificate=certificate, dpop=dpop)
         except Verdict as verdict:
             return int(verdict.args[0])
         return int(keybound.Reason.OK)
 
 
 @functools.lru_cache(maxsize=512)
-def lay(twin: str, validator: keybound.AccessTokenValidator) -> Road:
-    return Road(twin, validator)
+def lay(name: str, validator: keybound.AccessTokenValidator) -> Road:
+    return Road(name, validator)
 
 
 class Judge:
@@ -152,18 +214,29 @@ class Judge:
         self.world = world
 
     def verdicts(
-        self, validator: keybound.AccessTokenValidator, raw: object, certificate: Any = None
+        self,
+        validator: keybound.AccessTokenValidator,
+        raw: object,
+        certificate: Any = None,
+        proof: Proof | None = None,
     ) -> set[int]:
-        return {lay(twin, validator).verdict(raw, certificate) for twin in TWINS}
+        return {lay(name, validator).verdict(raw, certificate, proof) for name in TWINS}
 
     def accepts(
-        self, raw: Any, *, certificate: Any = None, validator: Any = None, **options: Any
+        self,
+        raw: Any,
+        *,
+        certificate: Any = None,
+        proof: Proof | None = None,
+        validator: Any = None,
+        **options: Any,
     ) -> keybound.AccessToken:
         validator = validator or self.world.validator(**options)
-        assert self.verdicts(validator, raw, certificate) == {keybound.Reason.OK}
-        assert validator.explain(raw, certificate=certificate).reason is keybound.Reason.OK
+        presented = {"certificate": certificate, "dpop": proof and proof.validated()}
+        assert self.verdicts(validator, raw, certificate, proof) == {keybound.Reason.OK}
+        assert validator.explain(raw, **presented).reason is keybound.Reason.OK
         # The second answer may come from the cache.
-        first, second = (validator.validate(raw, certificate=certificate) for _ in range(2))
+        first, second = (validator.validate(raw, **presented) for _ in range(2))
         assert first.claims == second.claims
         return second
 
@@ -173,18 +246,20 @@ class Judge:
         reason: keybound.Reason,
         *,
         certificate: Any = None,
+        proof: Proof | None = None,
         claim: str | None = None,
         validator: Any = None,
         **options: Any,
     ) -> keybound.TokenRejected:
         validator = validator or self.world.validator(**options)
+        presented = {"certificate": certificate, "dpop": proof and proof.validated()}
         with pytest.raises(keybound.TokenRejected) as caught:
-            validator.validate(raw, certificate=certificate)
+            validator.validate(raw, **presented)
         assert caught.value.reason is reason
         assert caught.value.claim == claim
-        low_bits = {verdict & 0xFFFF for verdict in self.verdicts(validator, raw, certificate)}
+        low_bits = {verdict & 0xFFFF for verdict in self.verdicts(validator, raw, certificate, proof)}
         assert low_bits == {reason}
-        explanation = validator.explain(raw, certificate=certificate)
+        explanation = validator.explain(raw, **presented)
         assert explanation.reason is reason
         assert_no_text_of(raw, [repr(explanation), *texts_of(caught.value)])
         return caught.value
@@ -340,3 +415,14 @@ def assert_no_text_of(raw: object, texts: list[str]) -> None:
 def leaks_nothing() -> Any:
     """``leaks_nothing(raw, error)``: nothing printed about the exception holds token text."""
     return lambda raw, error: assert_no_text_of(raw, texts_of(error))
+
+
+@pytest.fixture(scope="session")
+def twin_of() -> Any:
+    """``twin_of("pure")``, ``twin_of("native")``."""
+    return twin
+
+
+@pytest.fixture(scope="session")
+def twins_there_are() -> tuple[str, ...]:
+    return TWINS

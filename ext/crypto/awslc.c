@@ -108,6 +108,19 @@ static int nid_of_curve(kb_curve curve) {
     return NID_undef;
 }
 
+size_t kb_coordinate_size(kb_curve curve) {
+    switch (curve) {
+    case KB_P256:
+    case KB_SECP256K1:
+        return 32;
+    case KB_P384:
+        return 48;
+    case KB_P521:
+        return 66;
+    }
+    return 0;
+}
+
 kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len) {
     kb_key *key = new_key(KEY_EC);
     if (!key) {

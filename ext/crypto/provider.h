@@ -16,6 +16,8 @@ typedef struct kb_key kb_key;
 /* Each returns NULL when the numbers are not a key, or when there is no memory. Big-endian. */
 kb_key *kb_key_rsa(const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len);
 kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len);
+/* Octets of a coordinate in full size, 0 for no curve of these. */
+size_t kb_coordinate_size(kb_curve curve);
 kb_key *kb_key_ed25519(const uint8_t *point, size_t point_len);
 kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len);
 void kb_key_free(kb_key *key);

@@ -59,6 +59,8 @@ if typing.TYPE_CHECKING:
         ClientAssertionValidator,
     )
     from keybound.tokens.demands import AuthorizationDetails, Demands
+    from keybound.tokens.dpop_nonces import DPoPNonces
+    from keybound.tokens.dpop_proof import DPoPProof, DPoPProofValidator
     from keybound.tokens.id_token import IDToken, IDTokenValidator
     from keybound.tokens.issuer_router import IssuerRouter
     from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
@@ -83,6 +85,9 @@ __all__ = [
     "ClientAssertion",
     "ClientAssertionValidator",
     "ContextRejected",
+    "DPoPNonces",
+    "DPoPProof",
+    "DPoPProofValidator",
     "Decryption",
     "DecryptionKey",
     "DecryptionKeys",
@@ -136,6 +141,8 @@ def __getattr__(name: str) -> object:
     """Import what few need when it is first asked for (PEP 562)."""
     places = {
         "AudiencePolicy": "audience",
+        "DPoPNonces": "tokens.dpop_nonces",
+        **dict.fromkeys(("DPoPProof", "DPoPProofValidator"), "tokens.dpop_proof"),
         "Decryption": "jose.decryption",
         "DecryptionKey": "jose.decryption_key",
         "DecryptionKeys": "jose.decryption_keys",

@@ -9,7 +9,7 @@
     │   ├── KeyRejected            3xx  no key, or none that fits
     │   ├── SignatureRejected      4xx  the signature is not one of ours
     │   ├── ClaimRejected          5xx  iss, aud, exp, ...                   .claim
-    │   ├── BindingRejected        6xx  cnf and the presented certificate
+    │   ├── BindingRejected        6xx  cnf, the presented certificate, DPoP proofs
     │   ├── InsufficientScope      7xx  a good token that may not do this (HTTP 403)
     │   ├── DecryptionRejected     8xx  an encrypted token that does not open
     │   └── ContextRejected        9xx  a good token of another exchange     .claim
@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 __all__ = [
     "BindingRejected",
@@ -40,6 +41,7 @@ __all__ = [
     "MalformedToken",
     "PolicyError",
     "Reason",
+    "Scheme",
     "SignatureRejected",
     "TokenRejected",
     "Unavailable",
@@ -157,6 +159,18 @@ class Reason(enum.IntEnum):
     CERTIFICATE_INVALID = 611, "The presented client certificate is malformed"
     CERTIFICATE_MISMATCH = 612, "The token is bound to another certificate"
 
+    CNF_JKT_INVALID = 620, "The key thumbprint in the token is not a SHA-256 in base64url"
+    CNF_JKT_NOT_CANONICAL = 621, "The key thumbprint in the token is not canonical base64url"
+    DPOP_PROOF_MISSING = 622, "A DPoP proof is required and none was presented"
+    DPOP_PROOF_UNEXPECTED = 623, "A DPoP proof was presented with a token that is not bound to a key"
+    DPOP_TOKEN_MISMATCH = 624, "The DPoP proof was made for another token"
+    DPOP_KEY_MISMATCH = 625, "The token is bound to another key than that of the DPoP proof"
+    DPOP_JWK_MISSING = 630, "The DPoP proof carries no public key"
+    DPOP_JWK_INVALID = 631, "The key in the DPoP proof is malformed or unsafe"
+    DPOP_JWK_PRIVATE = 632, "The DPoP proof reveals a private key or a secret"
+    DPOP_NONCE_MISSING = 640, "A nonce is required in the DPoP proof"
+    DPOP_NONCE_INVALID = 641, "The nonce in the DPoP proof is not one that was issued lately"
+
     SCOPE_INSUFFICIENT = 700, "The token does not carry the required scope"
     AUTHENTICATION_INSUFFICIENT = 701, "The user was not authenticated in a way that suffices"
     AUTHENTICATION_TOO_OLD = 702, "The user was authenticated too long ago"
@@ -205,6 +219,17 @@ class KeyboundError(Exception):
     """Base of every exception that Keybound raises on purpose."""
 
 
+class Scheme(NamedTuple):
+    """The authentication scheme in which a rejection is answered (RFC 9110, 11.1).
+
+    :ivar name: as in ``WWW-Authenticate``
+    :ivar algs: ``alg`` values that are accepted in a DPoP proof (RFC 9449, 7.1)
+    """
+
+    name: str = "Bearer"
+    algs: tuple[str, ...] = ()
+
+
 class TokenRejected(KeyboundError):
     """The token must not be accepted, now or later.
 
@@ -214,6 +239,7 @@ class TokenRejected(KeyboundError):
     :ivar error: OAuth error code of the answer: ``invalid_token`` of a resource server (RFC 6750, 3.1), or
         what an authorization server says of this kind of token, such as ``invalid_client`` (RFC 6749, 5.2)
     :ivar status: HTTP status that goes with ``error``
+    :ivar scheme: the :class:`Scheme` of the challenge
     :ivar claim: name of the claim the policy asked for, where the reason is about one that has no
         reason of its own; never text from the token
     """
@@ -228,10 +254,14 @@ class TokenRejected(KeyboundError):
         claim: str | None = None,
         scope: str | None = None,
         error: str | None = None,
+        scheme: Scheme | None = None,
     ) -> None:
         self.reason = reason
         self.claim = claim
         self.scope = scope
+        self.scheme = scheme or Scheme("DPoP" if reason in _OF_DPOP else "Bearer")
+        if error is None:
+            error = _ERRORS_OF_REASONS.get(reason)
         if error is not None:
             self.error, self.status = error, _STATUS_OF_ERRORS.get(error, 400)
         super().__init__(reason, claim)
@@ -250,18 +280,22 @@ class TokenRejected(KeyboundError):
     def _details(self) -> dict[str, Any]:
         """What was given besides the reason."""
         error = self.error if "error" in vars(self) else None
-        return {"claim": self.claim, "scope": self.scope, "error": error}
+        return {"claim": self.claim, "scope": self.scope, "error": error, "scheme": self.scheme}
 
     def _conditions(self) -> list[tuple[str, str]]:
         """Further parameters of the challenge."""
         return []
 
-    def challenge(self, *, realm: str | None = None, scope: str | None = None) -> str:
-        """The value of the ``WWW-Authenticate`` response header of a resource server (RFC 6750, section 3).
+    def challenge(
+        self, *, realm: str | None = None, scope: str | None = None, algs: Iterable[str] | None = None
+    ) -> str:
+        """The value of the ``WWW-Authenticate`` response header of a resource server (RFC 6750, 3).
 
         :param realm: protection realm; must not hold control characters
         :param scope: space-delimited scope to advertise; defaults to what the policy required
-        :raises PolicyError: ``realm`` or ``scope`` cannot stand in a header
+        :param algs: ``alg`` values accepted in DPoP proofs, where the resource takes such; a rejection in
+            another scheme then offers DPoP in a second challenge (RFC 9449, 7.2)
+        :raises PolicyError: ``realm``, ``scope`` or ``algs`` cannot stand in a header
         """
         parameters = []
         if realm is not None:
@@ -274,8 +308,11 @@ class TokenRejected(KeyboundError):
         if wanted:
             parameters.append(("scope", scope_text(wanted)))
         parameters += self._conditions()
-        text = ", ".join(f'{name}="{value}"' for name, value in parameters)
-        return f"Bearer {text}" if text else "Bearer"
+        accepted = _algs(self.scheme.algs if algs is None else algs)
+        if self.scheme.name == "DPoP":
+            return _in_scheme("DPoP", parameters + accepted)
+        first = _in_scheme(self.scheme.name, parameters)
+        return f"{first}, {_in_scheme('DPoP', accepted)}" if accepted else first
 
 
 class MalformedToken(TokenRejected):
@@ -299,7 +336,7 @@ class ClaimRejected(TokenRejected):
 
 
 class BindingRejected(TokenRejected):
-    """Proof of possession failed (RFC 8705, 3; RFC 7800, 3)."""
+    """Proof of possession failed (RFC 7800, 3; RFC 8705, 3; RFC 9449, 4.3 and 7)."""
 
 
 class InsufficientScope(TokenRejected):
@@ -320,12 +357,11 @@ class InsufficientScope(TokenRejected):
         claim: str | None = None,
         scope: str | None = None,
         error: str | None = None,
+        scheme: Scheme | None = None,
         acr_values: str | None = None,
         max_age: int | None = None,
     ) -> None:
-        if error is None and reason in (Reason.AUTHENTICATION_INSUFFICIENT, Reason.AUTHENTICATION_TOO_OLD):
-            error = "insufficient_user_authentication"
-        super().__init__(reason, claim=claim, scope=scope, error=error)
+        super().__init__(reason, claim=claim, scope=scope, error=error, scheme=scheme)
         self.acr_values = acr_values
         self.max_age = max_age
 
@@ -380,23 +416,55 @@ _FAMILIES: dict[int, type[TokenRejected]] = {
 }
 
 
+# RFC 9470, 3; RFC 9449, 9: what no other reason of the family is answered with.
+_ERRORS_OF_REASONS = {
+    Reason.AUTHENTICATION_INSUFFICIENT: "insufficient_user_authentication",
+    Reason.AUTHENTICATION_TOO_OLD: "insufficient_user_authentication",
+    Reason.DPOP_NONCE_MISSING: "use_dpop_nonce",
+    Reason.DPOP_NONCE_INVALID: "use_dpop_nonce",
+}
 # RFC 6749, 5.2 leaves 400 or 401 for a client that did not authenticate by HTTP; every other code is 400.
-_STATUS_OF_ERRORS = {"invalid_client": 401, "insufficient_user_authentication": 401}
+# The last two are those of a resource server (RFC 9449, 7.1); an authorization server says 400 with them.
+_STATUS_OF_ERRORS = {
+    "invalid_client": 401,
+    "insufficient_user_authentication": 401,
+    "invalid_dpop_proof": 401,
+    "use_dpop_nonce": 401,
+}
+_OF_DPOP = range(620, 650)
 
 
 def rejection(
-    reason: int, *, claim: str | None = None, scope: str | None = None, error: str | None = None
+    reason: int,
+    *,
+    claim: str | None = None,
+    scope: str | None = None,
+    error: str | None = None,
+    scheme: Scheme | None = None,
 ) -> TokenRejected:
     """The exception that belongs to ``reason``; the caller raises it.
 
     :param error: OAuth error code in place of that of a resource server
+    :param scheme: scheme of the challenge in place of that of the reason
     """
     member = Reason(reason)
-    return _FAMILIES[member // 100](member, claim=claim, scope=scope, error=error)
+    return _FAMILIES[member // 100](member, claim=claim, scope=scope, error=error, scheme=scheme)
 
 
 def _rebuild(kind: type[TokenRejected], reason: Reason, details: dict[str, Any]) -> TokenRejected:
     return kind(reason, **details)
+
+
+def _algs(names: Iterable[str]) -> list[tuple[str, str]]:
+    members = [names] if isinstance(names, str) else list(names)
+    if not all(isinstance(name, str) for name in members):
+        raise PolicyError("algs must be a list of algorithm names")
+    return [("algs", scope_text(" ".join(members), "algs"))] if members else []
+
+
+def _in_scheme(scheme: str, parameters: list[tuple[str, str]]) -> str:
+    text = ", ".join(f'{name}="{value}"' for name, value in parameters)
+    return f"{scheme} {text}" if text else scheme
 
 
 def _quotable(name: str, value: str) -> str:

@@ -11,6 +11,7 @@ __all__ = [
     "DEFAULT_CACHE",
     "DEFAULT_LIMITS",
     "MAX_CANDIDATES",
+    "MAX_EMBEDDED_RSA_BITS",
     "MAX_JSON_DEPTH",
     "MAX_KID_LENGTH",
     "MAX_LEEWAY",
@@ -31,6 +32,9 @@ __all__ = [
 
 MAX_CANDIDATES = 3
 """Keys tried for one token when several share its ``kid``; bounds the work a forged token can cause."""
+
+MAX_EMBEDDED_RSA_BITS = 4096
+"""Modulus of an RSA key that a token brings along; one of an operator may have more."""
 
 MAX_NUMERIC_DATE = 253_402_300_799
 """9999-12-31T23:59:59Z. A larger NumericDate is milliseconds by mistake, or an attack."""

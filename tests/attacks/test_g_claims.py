@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import pytest
 
 import keybound
 from keybound.errors import Reason
-from keybound.testing import OMIT, FakeIssuer, SigningKey
+from keybound.testing import OMIT, FakeClock, FakeIssuer, SigningKey, dpop_proof
 
 ISSUER = "https://as.example.com/tenant"
 AUDIENCE = "https://rs.example.com/"
@@ -81,7 +82,8 @@ def test_g8_the_signature_error_wins_and_carries_no_claims(world: Any, judge: An
     stranger = SigningKey.generate("ES256", kid=world.key.kid)
     for wrong in ({"lifetime": -60}, {"aud": "x"}, {"iss": "x"}, {"cnf": {}}, {"exp": "x"}):
         error = judge.rejects(world.token(key=stranger, **wrong), Reason.SIGNATURE_INVALID)
-        assert vars(error) == {"reason": Reason.SIGNATURE_INVALID, "claim": None, "scope": None}
+        assert (error.reason, error.claim, error.scope) == (Reason.SIGNATURE_INVALID, None, None)
+        assert set(vars(error)) == {"reason", "claim", "scope", "scheme"}
     judge.rejects(world.token(lifetime=-60), Reason.TOKEN_EXPIRED)
 
 
@@ -161,6 +163,81 @@ def test_g23_a_claim_that_switches_the_nonce_off(judge_of: Any, value: Any) -> N
     judge.rejects(raw, Reason.CLAIM_MISSING, claim="nonce", nonce="n")
     judge.rejects(issuer.id_token(nonce="m", nonce_supported=value), Reason.NONCE_MISMATCH, nonce="n")
     judge.accepts(issuer.id_token(nonce="n", nonce_supported=value), nonce="n")
+
+
+class Store:
+    """A replay store in a dict that forgets what is over, as all of them do."""
+
+    def __init__(self) -> None:
+        self.used: dict[tuple[str, str, str], float] = {}
+
+    def put(
+        self,
+        kind: str,
+        principal: str,
+        jti: str,
+        *,
+        expires_at: float,
+        now: float,
+        issued_at: float | None = None,
+    ) -> bool:
+        self.used = {use: until for use, until in self.used.items() if until > now}
+        if (kind, principal, jti) in self.used:
+            return False
+        self.used[kind, principal, jti] = expires_at
+        return True
+
+    async def aput(
+        self,
+        kind: str,
+        principal: str,
+        jti: str,
+        *,
+        expires_at: float,
+        now: float,
+        issued_at: float | None = None,
+    ) -> bool:
+        return self.put(kind, principal, jti, expires_at=expires_at, now=now, issued_at=issued_at)
+
+
+def proofs(clock: FakeClock) -> tuple[Any, Store]:
+    """Validates DPoP proofs of GET requests for one URL."""
+    store = Store()
+    validator = keybound.DPoPProofValidator(algorithms=["ES256"], replay=store, clock=clock)
+    return functools.partial(validator.validate, method="GET", url="https://rs.example.com/resource"), store
+
+
+def test_g18_a_forged_proof_burns_no_identifier(world: Any) -> None:
+    validate, store = proofs(world.clock)
+    key, stranger = SigningKey.generate("ES256"), SigningKey.generate("ES256")
+    for wrong in ({"signer": stranger}, {"method": "PUT"}, {"iat": 1}, {"url": "https://x/"}, {"ath": "x"}):
+        with pytest.raises(keybound.TokenRejected):
+            validate(dpop_proof(key, clock=world.clock, **{"jti": "id"} | wrong))
+        assert not store.used
+    assert validate(dpop_proof(key, clock=world.clock, jti="id")).identifier == "id"
+
+
+def test_g19_an_identifier_belongs_to_its_key(world: Any) -> None:
+    validate, _ = proofs(world.clock)
+    attacker, victim = SigningKey.generate("ES256"), SigningKey.generate("ES256")
+    validate(dpop_proof(attacker, clock=world.clock, jti="guessed"))
+    assert validate(dpop_proof(victim, clock=world.clock, jti="guessed")).thumbprint == victim.thumbprint
+    with pytest.raises(keybound.ContextRejected):
+        validate(dpop_proof(victim, clock=world.clock, jti="guessed"))
+
+
+@pytest.mark.parametrize("ahead", [-60, 0, 10])
+def test_g20_a_use_is_remembered_as_long_as_the_proof_is_good(ahead: int) -> None:
+    clock = FakeClock()
+    validate, _ = proofs(clock)
+    raw = dpop_proof(SigningKey.generate("ES256"), clock=clock, iat=clock() + ahead)
+    assert validate(raw)
+    over = clock() + ahead + 60 + 10
+    for _ in range(ahead + 75):
+        with pytest.raises(keybound.TokenRejected) as caught:
+            validate(raw)
+        assert caught.value.reason is (Reason.JTI_REPLAYED if clock() <= over else Reason.TOKEN_TOO_OLD)
+        clock.advance(1)
 
 
 def test_g24_no_audience_is_not_every_audience(world: Any) -> None:

@@ -32,7 +32,6 @@ def test_malformed_confirmation(world: Any, judge: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     "member",
     [
-        "jkt",
         "jwk",
         "jwe",
         "kid",
@@ -48,7 +47,7 @@ def test_malformed_confirmation(world: Any, judge: Any, value: Any) -> None:
     ],
 )
 def test_method_that_is_not_supported(world: Any, judge: Any, member: str) -> None:
-    """``jkt`` too: a token bound to another key is never good as a bearer token."""
+    """S003-04: a method that is not understood is never taken for none."""
     for value in (world.client.thumbprint, {}, None):
         judge.rejects(world.token(cnf={member: value}), Reason.CNF_UNSUPPORTED, certificate=world.client.der)
 

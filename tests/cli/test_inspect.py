@@ -89,7 +89,8 @@ def test_several_header_warnings_stand_side_by_side(shell, world):
     ("claims", "code"),
     [
         ({"cnf": OMIT}, "cnf_missing"),
-        ({"cnf": {"jkt": "a"}}, "cnf_unsupported"),
+        ({"cnf": {"jkt": "a"}}, "cnf_jkt_invalid"),
+        ({"cnf": {"jwk": {}}}, "cnf_unsupported"),
         ({"cnf": {"x5t#S256": "a"}}, "cnf_thumbprint_invalid"),
         (
             {"cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}},

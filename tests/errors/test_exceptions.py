@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import keybound
-from keybound.errors import Reason, rejection
+from keybound.errors import Reason, Scheme, rejection
 
 REJECTIONS = [reason for reason in Reason if reason is not Reason.OK]
 
@@ -25,6 +25,9 @@ def test_status_follows_rfc_6750_section_3_1(reason: Reason) -> None:
         # RFC 9470, 3.
         Reason.AUTHENTICATION_INSUFFICIENT: (401, "insufficient_user_authentication"),
         Reason.AUTHENTICATION_TOO_OLD: (401, "insufficient_user_authentication"),
+        # RFC 9449, 9.
+        Reason.DPOP_NONCE_MISSING: (401, "use_dpop_nonce"),
+        Reason.DPOP_NONCE_INVALID: (401, "use_dpop_nonce"),
     }.get(reason, (401, "invalid_token"))
     assert (error.status, error.error) == (status, code)
 
@@ -94,6 +97,67 @@ def test_challenge(reason: Reason, options: dict[str, str], expected: str) -> No
     assert rejection(reason).challenge(**options) == expected
 
 
+OF_PROOFS = Scheme("DPoP", ("ES256", "PS256"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "scheme", "options", "expected"),
+    [
+        # RFC 9449, 7.1 and 7.2: what a request without authentication is answered with.
+        (Reason.TOKEN_MISSING, Scheme("DPoP", ("ES256", "PS256")), {}, 'DPoP algs="ES256 PS256"'),
+        (Reason.TOKEN_MISSING, None, {"algs": ["ES256", "PS256"]}, 'Bearer, DPoP algs="ES256 PS256"'),
+        (
+            Reason.TOKEN_EXPIRED,
+            None,
+            {"algs": "ES256"},
+            'Bearer error="invalid_token", error_description="The token has expired", DPoP algs="ES256"',
+        ),
+        # RFC 9449, 7.1: the binding failed.
+        (
+            Reason.DPOP_KEY_MISMATCH,
+            Scheme("DPoP", ("ES256",)),
+            {},
+            'DPoP error="invalid_token", error_description="The token is bound to another key than that of '
+            'the DPoP proof", algs="ES256"',
+        ),
+        # RFC 9449, 7.2: a bound token as a bearer token; the resource knows what proofs it takes.
+        (
+            Reason.DPOP_PROOF_MISSING,
+            None,
+            {"algs": ["ES256"], "realm": "r"},
+            'DPoP realm="r", error="invalid_token", '
+            'error_description="A DPoP proof is required and none was presented", algs="ES256"',
+        ),
+        (
+            Reason.SIGNATURE_INVALID,
+            OF_PROOFS,
+            {"algs": [], "error": "invalid_dpop_proof"},
+            'DPoP error="invalid_dpop_proof", error_description="The signature does not verify"',
+        ),
+        # RFC 9449, 9.
+        (
+            Reason.DPOP_NONCE_MISSING,
+            OF_PROOFS,
+            {"scope": "read"},
+            'DPoP error="use_dpop_nonce", error_description="A nonce is required in the DPoP proof", '
+            'scope="read", algs="ES256 PS256"',
+        ),
+    ],
+)
+def test_challenge_in_a_scheme(
+    reason: Reason, scheme: Scheme | None, options: dict[str, Any], expected: str
+) -> None:
+    error = rejection(reason, scheme=scheme, error=options.pop("error", None))
+    assert error.challenge(**options) == expected
+    assert error.status == 401
+
+
+@pytest.mark.parametrize("algs", [["ES256", 5], [b"ES256"], ['ES"256'], ["ES256\r\nX: y"], [""], "\u00e9"])
+def test_algorithms_that_cannot_stand_in_a_header(algs: Any) -> None:
+    with pytest.raises(keybound.PolicyError):
+        rejection(Reason.TOKEN_EXPIRED).challenge(algs=algs)
+
+
 def test_challenge_of_a_missing_scope_names_what_the_policy_wants(world: Any, judge: Any) -> None:
     error = judge.rejects(world.token(scope="read"), Reason.SCOPE_INSUFFICIENT, scopes=["write", "admin"])
     assert error.status == 403
@@ -121,9 +185,10 @@ def test_scope_that_cannot_stand_in_a_header(scope: Any) -> None:
 @pytest.mark.parametrize("reason", REJECTIONS, ids=str)
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
 def test_copies_are_complete(reason: Reason, again: Any) -> None:
-    error = rejection(reason, claim="acr", scope="write")
+    error = rejection(reason, claim="acr", scope="write", scheme=OF_PROOFS)
     twin = again(error)
     assert type(twin) is type(error)
+    assert (twin.scheme, twin.error) == (OF_PROOFS, error.error)
     assert (twin.reason, twin.claim, twin.scope, twin.status) == (reason, "acr", "write", error.status)
     assert str(twin) == str(error)
     assert twin.challenge() == error.challenge()

@@ -14,7 +14,7 @@ import keybound
 from keybound._hotpath.contract import AudienceForm
 from keybound.errors import Reason, rejection
 from keybound.stores import MemoryReplayStore
-from keybound.testing import OMIT, EncryptionKey, FakeClient, SigningKey, encrypt_jwe
+from keybound.testing import OMIT, EncryptionKey, FakeClient, SigningKey, dpop_proof, encrypt_jwe
 
 Forge = Callable[[Any], object]
 NOTHING = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).decode().rstrip("=")
@@ -124,7 +124,7 @@ BY_TOKEN: dict[Reason, tuple[Forge, dict[str, Any], Any]] = {
     Reason.SCOPE_INVALID: (claims(scope=["read"]), {}, None),
     Reason.CNF_MISSING: (claims(), {"binding": "required"}, None),
     Reason.CNF_INVALID: (claims(cnf={}), {}, None),
-    Reason.CNF_UNSUPPORTED: (claims(cnf={"jkt": "x"}), {}, None),
+    Reason.CNF_UNSUPPORTED: (claims(cnf={"jwk": {}}), {}, None),
     Reason.CNF_AMBIGUOUS: (claims(cnf={"x5t#S256": "x", "jkt": "x"}), {}, None),
     Reason.CNF_THUMBPRINT_INVALID: (claims(cnf={"x5t#S256": "ab" * 32}), {}, None),
     Reason.CNF_THUMBPRINT_NOT_CANONICAL: (
@@ -136,8 +136,32 @@ BY_TOKEN: dict[Reason, tuple[Forge, dict[str, Any], Any]] = {
     Reason.CERTIFICATE_MISSING: (bound, {}, None),
     Reason.CERTIFICATE_INVALID: (bound, {}, b"x"),
     Reason.CERTIFICATE_MISMATCH: (bound, {}, STRANGER),
+    Reason.CNF_JKT_INVALID: (claims(cnf={"jkt": "ab" * 32}), {}, None),
+    Reason.CNF_JKT_NOT_CANONICAL: (
+        claims(cnf={"jkt": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}),
+        {},
+        None,
+    ),
+    Reason.DPOP_PROOF_MISSING: (lambda world: world.token(dpop_key=world.dpop_key), {}, None),
     Reason.SCOPE_INSUFFICIENT: (claims(scope="read"), {"scopes": ["write"]}, None),
 }
+
+
+# What it can say when a DPoP proof comes along: token, what the proof was made for, key of the proof.
+BY_PROOF: dict[Reason, tuple[dict[str, Any], str | None, Any]] = {
+    Reason.DPOP_PROOF_UNEXPECTED: ({}, "it", None),
+    Reason.DPOP_TOKEN_MISMATCH: ({"dpop_key": ...}, "another", None),
+    Reason.DPOP_KEY_MISMATCH: ({"dpop_key": ...}, "it", SigningKey.generate("ES256")),
+}
+
+
+def proof(*, nonce: str | None = None, issued: Any = OMIT, **changed: Any) -> Callable[[Any], object]:
+    def judge(world: Any) -> object:
+        validator = keybound.DPoPProofValidator(algorithms=["ES256"], replay=None, clock=world.clock)
+        raw = dpop_proof(world.dpop_key, clock=world.clock, nonce=issued, **changed)
+        return validator.validate(raw, method="GET", url="https://rs.example.com/resource", nonce=nonce)
+
+    return judge
 
 
 def detached(world: Any, **changed: Any) -> dict[str, Any]:
@@ -346,6 +370,11 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.ASSERTION_TYPE_MISMATCH: assertion({"client_assertion_type": "saml2-bearer"}),
     Reason.CLIENT_MISMATCH: assertion({"client_id": "client-2"}),
     Reason.GRANT_TYPE_NOT_ALLOWED: assertion(grant_types="refresh_token"),
+    Reason.DPOP_JWK_MISSING: proof(header={"jwk": OMIT}),
+    Reason.DPOP_JWK_INVALID: proof(header={"jwk": {"kty": "EC"}}),
+    Reason.DPOP_JWK_PRIVATE: proof(header={"jwk": SigningKey.generate("ES256").private_jwk()}),
+    Reason.DPOP_NONCE_MISSING: proof(nonce="n"),
+    Reason.DPOP_NONCE_INVALID: proof(nonce="n", issued="m"),
 }
 
 FAMILIES = {
@@ -362,7 +391,7 @@ FAMILIES = {
 
 
 def test_every_reason_has_a_vector() -> None:
-    vectors = [*BY_TOKEN, *BY_JWS, *BY_JWE, *BY_KIND, Reason.OK]
+    vectors = [*BY_TOKEN, *BY_PROOF, *BY_JWS, *BY_JWE, *BY_KIND, Reason.OK]
     assert sorted(vectors) == sorted(Reason)
 
 
@@ -380,6 +409,17 @@ def test_reason_of_a_token(world: Any, judge: Any, reason: Reason) -> None:
         Reason.CLAIM_MISMATCH: "token_use",
     }.get(reason)
     rejected = judge.rejects(forge(world), reason, certificate=certificate, claim=claim, **options)
+    assert type(rejected) is FAMILIES[reason // 100]
+
+
+@pytest.mark.parametrize("reason", BY_PROOF, ids=str)
+def test_reason_of_a_token_with_a_proof(world: Any, judge: Any, reason: Reason) -> None:
+    make, beside, key = BY_PROOF[reason]
+    if "dpop_key" in make:
+        make = {"dpop_key": world.dpop_key}
+    raw = world.token(**make)
+    made_for = raw if beside == "it" else world.token(**make)
+    rejected = judge.rejects(raw, reason, proof=world.proof(made_for, key=key))
     assert type(rejected) is FAMILIES[reason // 100]
 
 
@@ -424,6 +464,9 @@ def test_the_controls_of_all_vectors_are_accepted(world: Any, judge: Any) -> Non
     judge.accepts(world.token())
     judge.accepts(world.forge())
     judge.accepts(bound(world), certificate=world.client.der)
+    held = world.token(dpop_key=world.dpop_key)
+    judge.accepts(held, proof=world.proof(held))
+    assert proof()(world)
     judge.accepts(world.token(acr="1"), required_claims=["acr"], forbidden_claims=["act"], scopes=["write"])
     judge.accepts(world.token(), profile=keybound.profiles.RFC9068, max_age=60, max_lifetime=300)
     assert (

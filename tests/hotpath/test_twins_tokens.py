@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -189,9 +190,11 @@ def test_claims_under_any_rules(
 ) -> None:
     now = data.draw(NUMBERS.map(float) | st.sampled_from([float("nan"), float("inf"), float("-inf")]))
     proof = data.draw(st.sampled_from([None, world.client.der, b"", b"x", bytes(32)]))
+    bound_to = base64.urlsafe_b64decode(world.client.thumbprint + "=")
+    jkt = data.draw(st.sampled_from([None, bound_to, b"", bytes(32)]))
     payload = data.draw(claim_sets(world.client.thumbprint).flatmap(spellings) | VALUES.flatmap(spellings))
     one, other = (
-        twin.claims.check(twin.claims.compile_rules(rules), payload, depth, now, proof)
+        twin.claims.check(twin.claims.compile_rules(rules), payload, depth, now, proof, jkt)
         for twin in (native, pure)
     )
     event(str(Reason(one & 0xFFFF)))

@@ -136,6 +136,14 @@ def test_text_that_holds_no_certificate(issuer: FakeIssuer, text: str) -> None:
         issuer.access_token(certificate=text)
 
 
+def test_binding_to_a_key(issuer: FakeIssuer) -> None:
+    key = SigningKey.generate("ES256")
+    client = self_signed_client("client-1")
+    assert claims_of(issuer.access_token(dpop_key=key))["cnf"] == {"jkt": key.thumbprint}
+    both = claims_of(issuer.access_token(dpop_key=key, certificate=client))["cnf"]
+    assert both == {"x5t#S256": client.thumbprint, "jkt": key.thumbprint}
+
+
 def test_explicit_cnf_wins(issuer: FakeIssuer) -> None:
     assert claims_of(issuer.access_token(certificate=b"x", cnf={"jkt": "y"}))["cnf"] == {"jkt": "y"}
 

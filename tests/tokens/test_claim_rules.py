@@ -585,7 +585,7 @@ def test_very_many_claims(world: Any, judge: Any) -> None:
     token = judge.accepts(world.forge(payload=many | world.claims()), limits=limits)
     assert token.claims["claim-4999"] == 4999
     judge.rejects(
-        world.forge(payload=world.claims() | many | {"cnf": {"jkt": "x"}}),
+        world.forge(payload=world.claims() | many | {"cnf": {"jwk": "x"}}),
         Reason.CNF_UNSUPPORTED,
         limits=limits,
     )

@@ -9,7 +9,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-__all__ = ["BACKEND", "base64url", "batch", "cache", "claims", "digest", "signature", "strict_json", "token"]
+__all__ = [
+    "BACKEND",
+    "base64url",
+    "batch",
+    "cache",
+    "claims",
+    "digest",
+    "self_signed",
+    "signature",
+    "strict_json",
+    "token",
+]
 
 
 def _choose() -> str:
@@ -33,7 +44,17 @@ BACKEND = _choose()
 """``"native"`` or ``"pure"``."""
 
 if TYPE_CHECKING or BACKEND == "pure":
-    from keybound._hotpath.pure import base64url, batch, cache, claims, digest, signature, strict_json, token
+    from keybound._hotpath.pure import (
+        base64url,
+        batch,
+        cache,
+        claims,
+        digest,
+        self_signed,
+        signature,
+        strict_json,
+        token,
+    )
 else:
     from keybound._hotpath.native import (
         base64url,
@@ -41,6 +62,7 @@ else:
         cache,
         claims,
         digest,
+        self_signed,
         signature,
         strict_json,
         token,

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 __all__ = [
+    "CURVES",
     "DETAIL_SHIFT",
     "MARKERS",
     "Algorithm",
     "AudienceForm",
     "Binding",
     "ClaimRules",
+    "EmbeddedKey",
     "Family",
     "HeaderRules",
     "Kind",
@@ -32,6 +35,9 @@ REMEMBERED_CERTIFICATES = 1024
 """Certificates whose thumbprint one validator remembers; larger ones than the next are not."""
 
 REMEMBERED_CERTIFICATE_BYTES = 4096
+
+REMEMBERED_EMBEDDED_KEYS = 1024
+"""Keys that one validator remembers of tokens which carry their key; only keys that have signed one."""
 
 ENTRY_BYTES = 640
 """What a cached token occupies besides its text, its header and its claims, estimated from above."""
@@ -65,6 +71,15 @@ class Kind(enum.IntEnum):
     SECP256K1 = 6
     ED25519 = 7
     ED448 = 8
+
+
+CURVES = {
+    "P-256": Kind.P256,
+    "P-384": Kind.P384,
+    "P-521": Kind.P521,
+    "secp256k1": Kind.SECP256K1,
+}
+"""The curves of ECDSA by their ``crv`` (RFC 7518, 6.2.1.1; RFC 8812, 3.1)."""
 
 
 class Family(enum.IntEnum):
@@ -155,6 +170,17 @@ class Algorithm:
     family: Family
     bits: int
     kinds: tuple[Kind, ...]
+
+
+class EmbeddedKey(NamedTuple):
+    """A key that came in the header of a token.
+
+    :ivar handle: a ``VerifyKey`` of the twin in use
+    :ivar thumbprint: its JWK thumbprint with SHA-256 (RFC 7638, 3), 32 bytes
+    """
+
+    handle: Any
+    thumbprint: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,9 @@ _POLICY = TokenPolicy.create(
 # iss and aud are looked at by checks of their own.
 _CLAIM_RULES = replace(_POLICY.claim_rules(), required=())
 # These depend on who asks and who presents the token, which inspection does not know.
-_NOT_IN_THE_TOKEN = frozenset({Reason.ISS_MISMATCH, Reason.AUD_MISMATCH, Reason.CERTIFICATE_MISSING})
+_NOT_IN_THE_TOKEN = frozenset(
+    {Reason.ISS_MISMATCH, Reason.AUD_MISMATCH, Reason.CERTIFICATE_MISSING, Reason.DPOP_PROOF_MISSING}
+)
 
 _KEY_CARRIERS = ("jwk", "jku", "x5u", "x5c")
 

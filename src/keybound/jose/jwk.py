@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import orjson
 
 from keybound._hotpath import base64url, digest, signature, strict_json
-from keybound._hotpath.contract import Algorithm, Family, Kind
+from keybound._hotpath.contract import CURVES, Algorithm, Family, Kind
 from keybound.errors import InvalidKey, Reason
 from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS, algorithms_for
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 
-__all__ = ["JWK", "binary_member", "key_operations", "octets", "parse_json_object"]
+__all__ = ["JWK", "PRIVATE_MEMBERS", "binary_member", "key_operations", "octets", "parse_json_object"]
 
-_CURVES = {"P-256": Kind.P256, "P-384": Kind.P384, "P-521": Kind.P521, "secp256k1": Kind.SECP256K1}
 _CURVES_OF_OKP = {"Ed25519": Kind.ED25519, "Ed448": Kind.ED448}
 _TYPES = (
     {Kind.SECRET: "oct", Kind.RSA: "RSA"}
-    | dict.fromkeys(_CURVES.values(), "EC")
+    | dict.fromkeys(CURVES.values(), "EC")
     | dict.fromkeys(_CURVES_OF_OKP.values(), "OKP")
 )
-_CURVE_NAMES = {kind: name for name, kind in (_CURVES | _CURVES_OF_OKP).items()}
+_CURVE_NAMES = {kind: name for name, kind in (CURVES | _CURVES_OF_OKP).items()}
 _MEMBERS = {"oct": ("k",), "RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
-# RFC 7518, 6.2.2 and 6.3.2; RFC 8037, 2: what a public key never has.
-_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
+PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
+"""What a public key never has (RFC 7518, 6.2.2 and 6.3.2; RFC 8037, 2)."""
+
 _THUMBPRINT_URI = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:"
 
 
@@ -79,7 +79,7 @@ class JWK:
         kty = members.get("kty")
         if not isinstance(kty, str) or kty not in _MEMBERS:
             raise InvalidKey("kty is not RSA, EC, OKP or oct")
-        if kty != "oct" and any(name in members for name in _PRIVATE_MEMBERS):
+        if kty != "oct" and any(name in members for name in PRIVATE_MEMBERS):
             raise InvalidKey("this is a private key; only its public part belongs here")
         _check_purpose(members)
         kind = _kind_of(kty, members)
@@ -258,7 +258,7 @@ def _kind_of(kty: str, members: Mapping[str, Any]) -> Kind:
     if kty in ("oct", "RSA"):
         return Kind.SECRET if kty == "oct" else Kind.RSA
     curve = members.get("crv")
-    kind = (_CURVES if kty == "EC" else _CURVES_OF_OKP).get(curve) if isinstance(curve, str) else None
+    kind = (CURVES if kty == "EC" else _CURVES_OF_OKP).get(curve) if isinstance(curve, str) else None
     if kind is None:
         raise InvalidKey("crv is not a curve that JWS has an algorithm for")
     return kind

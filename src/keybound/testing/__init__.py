@@ -39,6 +39,7 @@ from keybound.testing.certificates import (
     self_signed_client,
     thumbprint_of,
 )
+from keybound.testing.dpop import dpop_proof
 from keybound.testing.encrypting import encrypt_jwe, encrypt_jwe_json
 from keybound.testing.encryption_keys import ENCRYPTION_ALGORITHMS, ENCRYPTIONS, EncryptionKey
 from keybound.testing.fake_client import FakeClient
@@ -64,6 +65,7 @@ __all__ = [
     "ReceivedRequest",
     "ServerCertificate",
     "SigningKey",
+    "dpop_proof",
     "encrypt_jwe",
     "encrypt_jwe_json",
     "faults",

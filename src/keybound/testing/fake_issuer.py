@@ -116,13 +116,14 @@ class FakeIssuer:
         """
         key = key or self._key
         parameters = {"alg": key.alg, "typ": typ, "kid": key.kid} | dict(header or {})
-        return make_token(_without_omitted(parameters), _without_omitted(claims), key)
+        return make_token(without_omitted(parameters), without_omitted(claims), key)
 
     def access_token(
         self,
         *,
         audience: str | Sequence[str] | Omit = "https://rs.example.com",
         certificate: AnyCertificate | None = None,
+        dpop_key: SigningKey | None = None,
         subject: str | Omit = "user-1",
         client_id: str | Omit = "client-1",
         scope: str | Omit = "read write",
@@ -131,11 +132,12 @@ class FakeIssuer:
         header: Mapping[str, object] | None = None,
         **claims: object,
     ) -> str:
-        """An access token as RFC 9068, 2 has it, bound to ``certificate`` if given (RFC 8705, 3.1).
+        """An access token as RFC 9068, 2 has it, bound to ``certificate`` or ``dpop_key`` if given.
 
         :param audience: ``aud``, a string or an array
         :param certificate: client certificate for ``cnf.x5t#S256``: DER bytes, PEM, a ``cryptography``
-            certificate or a :class:`~keybound.testing.ClientCertificate`
+            certificate or a :class:`~keybound.testing.ClientCertificate` (RFC 8705, 3.1)
+        :param dpop_key: key of the client for ``cnf.jkt`` (RFC 9449, 6.1)
         :param subject: ``sub``
         :param client_id: ``client_id``
         :param scope: ``scope``, space-delimited
@@ -155,8 +157,13 @@ class FakeIssuer:
             "jti": str(uuid.uuid4()),
             "scope": scope,
         }
+        confirmation = {}
         if certificate is not None:
-            defaults["cnf"] = {"x5t#S256": thumbprint_of(certificate_der(certificate))}
+            confirmation["x5t#S256"] = thumbprint_of(certificate_der(certificate))
+        if dpop_key is not None:
+            confirmation["jkt"] = dpop_key.thumbprint
+        if confirmation:
+            defaults["cnf"] = confirmation
         return self.sign(defaults | claims, typ="at+jwt", key=key, header=header)
 
     def id_token(
@@ -338,5 +345,5 @@ def half_hash(value: str, alg: str) -> str:
     return _base64url.encode(hashed[: len(hashed) // 2])
 
 
-def _without_omitted(members: Mapping[str, object]) -> dict[str, object]:
+def without_omitted(members: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not OMIT}

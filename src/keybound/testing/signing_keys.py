@@ -116,6 +116,11 @@ class SigningKey:
         """``crv`` of an EC or OKP key (RFC 7518, 6.2.1.1; RFC 8037, 2), else ``None``."""
         return _private_keys.required_members(self._material).get("crv")
 
+    @property
+    def thumbprint(self) -> str:
+        """The JWK thumbprint with SHA-256 (RFC 7638, 3), 43 characters: the ``jkt`` of RFC 9449."""
+        return _private_keys.thumbprint(self._material)
+
     def sign(self, signing_input: bytes) -> bytes:
         """The signature octets of a JWS (RFC 7518, 3; RFC 8037, 3.1): ``r || s`` for ECDSA, not DER."""
         key = self._material

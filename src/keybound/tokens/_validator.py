@@ -12,7 +12,7 @@ from keybound._hotpath import token as road
 from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
 from keybound.binding import proof_of
 from keybound.clock import Clock, checked
-from keybound.errors import PolicyError, Reason, TokenRejected, rejection
+from keybound.errors import PolicyError, Reason, Scheme, TokenRejected, rejection
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 from keybound.jose.nesting import Opener
@@ -109,18 +109,22 @@ class Described:
         return rejection(reason, claim=claim, error=self._error)
 
     async def _apresent(
-        self, validator: road.Validator[Result], raw: str | bytes, certificate: Certificate | None = None
+        self,
+        validator: road.Validator[Result],
+        raw: str | bytes,
+        certificate: Certificate | None = None,
+        dpop: road.SelfSignedToken | None = None,
     ) -> Result:
         """``validator.validate`` for an event loop: where keys have to be waited for, the loop goes on."""
         source = self._refreshing
         if source is None:
-            return validator.validate(raw, certificate=certificate)
-        verdict = validator._judge(await source.aget(), raw, certificate)
+            return validator.validate(raw, certificate=certificate, dpop=dpop)
+        verdict = validator._judge(await source.aget(), raw, certificate, dpop)
         if verdict == Reason.KEY_UNKNOWN:
             kid = validator._kid(raw)
             if kid is not None and await source.arefresh_for(kid):
-                verdict = validator._judge(await source.aget(), raw, certificate)
-        return validator._conclude(verdict)
+                verdict = validator._judge(await source.aget(), raw, certificate, dpop)
+        return validator._conclude(verdict, dpop)
 
     @property
     def policy(self) -> TokenPolicy:
@@ -333,15 +337,26 @@ def octets(value: str) -> bytes:
     return value.encode("utf-8", "surrogatepass")
 
 
-def rejection_of(rules: ClaimRules, error: str | None = None) -> Callable[[int], TokenRejected]:
+def rejection_of(
+    rules: ClaimRules, error: str | None = None, scheme: Scheme | None = None
+) -> Callable[..., TokenRejected]:
     """What makes the exception that belongs to a verdict on claims under ``rules``.
 
+    It takes the verdict and, if one was presented, the DPoP proof.
+
     :param error: OAuth error code in place of that of a resource server
+    :param scheme: scheme of the challenge in place of that of the reason
     """
-    return partial(_rejection, rules, error)
+    return partial(_rejection, rules, error, scheme)
 
 
-def _rejection(rules: ClaimRules, error: str | None, verdict: int) -> TokenRejected:
+def _rejection(
+    rules: ClaimRules,
+    error: str | None,
+    scheme: Scheme | None,
+    verdict: int,
+    dpop: road.SelfSignedToken | None = None,
+) -> TokenRejected:
     reason, position = Reason(verdict & _REASON_MASK), verdict >> DETAIL_SHIFT
     claim = scope = None
     if reason is Reason.CLAIM_MISSING:
@@ -352,4 +367,7 @@ def _rejection(rules: ClaimRules, error: str | None, verdict: int) -> TokenRejec
         claim = rules.expected[position][0]
     elif reason is Reason.SCOPE_INSUFFICIENT:
         scope = " ".join(rules.scopes)
-    return rejection(reason, claim=claim, scope=scope, error=error)
+    if dpop is not None:
+        # RFC 9449, 7.2: who came with a proof is answered in its scheme.
+        scheme = Scheme("DPoP", algs=dpop.allowed_algorithms)
+    return rejection(reason, claim=claim, scope=scope, error=error, scheme=scheme)

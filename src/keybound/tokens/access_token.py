@@ -1,4 +1,4 @@
-"""JWT access tokens (RFC 9068), bound to a client certificate or not (RFC 8705)."""
+"""JWT access tokens (RFC 9068), bound to a client certificate (RFC 8705), to a key (RFC 9449), or not."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
     from keybound.jose.jwk import JWK
     from keybound.tokens.demands import Demands
+    from keybound.tokens.dpop_proof import DPoPProof
     from keybound.tokens.explain import Explanation
 
 __all__ = ["AccessToken", "AccessTokenValidator"]
@@ -134,15 +135,18 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         self._rejection_of = situation["reject"]
         super().__init__(compiled, **situation)
 
-    async def avalidate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> AccessToken:
+    async def avalidate(
+        self, raw: str | bytes, *, certificate: Certificate | None = None, dpop: DPoPProof | None = None
+    ) -> AccessToken:
         """:meth:`validate` in an event loop, which it never blocks; with keys at hand it never waits."""
-        return await self._apresent(self, raw, certificate)
+        return await self._apresent(self, raw, certificate, dpop)
 
     def validate_many(
         self,
         raws: Iterable[str | bytes],
         *,
         certificates: Iterable[Certificate | None] | None = None,
+        dpop_proofs: Iterable[DPoPProof | None] | None = None,
         threads: int | None = None,
     ) -> list[AccessToken | TokenRejected]:
         """Validate a batch of tokens, on all cores and without the interpreter lock.
@@ -150,31 +154,32 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         :param raws: the tokens
         :param certificates: the client certificate that each token came with, as for
             :meth:`validate`, or ``None`` in its place; left out where there were none
+        :param dpop_proofs: the same of DPoP proofs
         :param threads: how many threads share the work; one for each usable core if left out
         :returns: for each token, in order, what :meth:`validate` would return or raise
-        :raises PolicyError: there are not as many certificates as tokens, or ``threads`` is not positive
+        :raises PolicyError: there are not as many certificates or proofs as tokens, one of the proofs is
+            none, or ``threads`` is not positive
         :raises Unavailable: the key source cannot answer now
         """
-        for name, values in (("raws", raws), ("certificates", () if certificates is None else certificates)):
-            # Each of these is iterable too, and none of them is a list.
-            if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping)):
-                raise PolicyError(f"{name} must be a list with one entry for each token")
-        tokens = list(raws)
-        presented = [None] * len(tokens) if certificates is None else list(certificates)
-        if len(presented) != len(tokens):
-            raise PolicyError("certificates must have one entry for each token, None where there was none")
+        tokens = _listed("raws", raws)
+        presented = [None] * len(tokens) if certificates is None else _listed("certificates", certificates)
+        proofs = [None] * len(tokens) if dpop_proofs is None else _listed("dpop_proofs", dpop_proofs)
+        for name, values in (("certificates", presented), ("dpop_proofs", proofs)):
+            if len(values) != len(tokens):
+                raise PolicyError(f"{name} must have one entry for each token, None where there was none")
         workers = _usable_cores() if threads is None else threads
         if type(workers) is not int or not 1 <= workers <= MAX_THREADS:
             raise PolicyError(f"threads must be a whole number from 1 to {MAX_THREADS}")
-        results = batch.validate_many(self, tokens, presented, workers)
+        results = batch.validate_many(self, tokens, presented, proofs, workers)
         again = self._found_meanwhile(tokens, results)
         if again:
-            chosen = [tokens[place] for place in again], [presented[place] for place in again]
-            for place, result in zip(again, batch.validate_many(self, *chosen, workers), strict=True):
+            chosen = [[values[place] for place in again] for values in (tokens, presented, proofs)]
+            later = batch.validate_many(self, chosen[0], chosen[1], chosen[2], workers)
+            for place, result in zip(again, later, strict=True):
                 results[place] = result
         return [
-            self._rejection_of(result) if isinstance(result, int) else cast(AccessToken, result)
-            for result in results
+            self._rejection_of(result, dpop) if isinstance(result, int) else cast(AccessToken, result)
+            for result, dpop in zip(results, proofs, strict=True)
         ]
 
     def require(self, token: AccessToken, demands: Demands) -> AccessToken:
@@ -208,7 +213,9 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         found = {kid for kid in dict.fromkeys(kids.values()) if kid is not None and source.refresh_for(kid)}
         return [place for place, kid in kids.items() if kid in found]
 
-    def explain(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Explanation:
+    def explain(
+        self, raw: str | bytes, *, certificate: Certificate | None = None, dpop: DPoPProof | None = None
+    ) -> Explanation:
         """Every check of :meth:`validate`, one by one, without accepting anything.
 
         For people who look for the reason of a rejection. It goes on where :meth:`validate` stops,
@@ -218,7 +225,14 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
         """
         from keybound.tokens.explain import explain
 
-        return explain(self.policy, *self._situation(), raw, certificate)
+        return explain(self.policy, *self._situation(), raw, certificate, dpop)
+
+
+def _listed(name: str, values: Iterable[Any]) -> list[Any]:
+    # Each of these is iterable too, and none of them is a list.
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping)):
+        raise PolicyError(f"{name} must be a list with one entry for each token")
+    return list(values)
 
 
 def _usable_cores() -> int:

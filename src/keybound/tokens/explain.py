@@ -57,10 +57,15 @@ class Explanation:
 
 
 def explain(
-    policy: TokenPolicy, keys: token.KeyIndex, now: float, raw: object, certificate: Certificate | None
+    policy: TokenPolicy,
+    keys: token.KeyIndex,
+    now: float,
+    raw: object,
+    certificate: Certificate | None,
+    dpop: token.SelfSignedToken | None = None,
 ) -> Explanation:
     """Every check of ``policy`` on a token, one by one; see :class:`Explanation`."""
-    proof = proof_of(certificate)
+    proof, jkt = proof_of(certificate), token.thumbprint_beside(dpop, raw)
     rules = policy.header_rules()
     checks: list[Check] = []
     parts = split(rules, raw)
@@ -77,7 +82,7 @@ def explain(
     _add(checks, "key and signature", opened)
     payload = opened[1] if isinstance(opened, tuple) else _unverified_payload(parts)
     claims = _claims(checks, payload, rules.json_depth, verified=isinstance(opened, tuple))
-    checks += claim_checks(policy.claim_rules(), claims, now, proof)
+    checks += claim_checks(policy.claim_rules(), claims, now, proof, jkt)
     return Explanation(tuple(checks))
 
 
@@ -111,18 +116,22 @@ def _claims(
 
 
 def claim_checks(
-    rules: ClaimRules, claims: dict[str, Any] | None, now: float, proof: bytes | None
+    rules: ClaimRules,
+    claims: dict[str, Any] | None,
+    now: float,
+    proof: bytes | None,
+    jkt: bytes | None = None,
 ) -> list[Check]:
     """Every check of ``rules`` on a claims set, verified or not."""
     # The pure twin brings cryptography along, which nobody pays for at import time.
-    from keybound._hotpath.pure.claims import CHECKS
+    from keybound._hotpath.pure.claims import CHECKS, Proof
 
-    checks = []
+    checks, presented = [], Proof(proof, jkt)
     for name, judge in CHECKS:
         if claims is None:
             checks.append(Check(name, "skipped", note="there are no claims to look at"))
             continue
-        verdict = _judge_alone(judge, rules, claims, now, proof)
+        verdict = _judge_alone(judge, rules, claims, now, presented)
         if verdict is None:
             note = (
                 "binding is ignored"
@@ -143,9 +152,7 @@ def claim_checks(
     return checks
 
 
-def _judge_alone(
-    judge: Any, rules: Any, claims: dict[str, Any], now: float, proof: bytes | None
-) -> int | None:
+def _judge_alone(judge: Any, rules: Any, claims: dict[str, Any], now: float, proof: Any) -> int | None:
     try:
         verdict: int | None = judge(rules, claims, now, proof)
     except (AttributeError, KeyError, TypeError):

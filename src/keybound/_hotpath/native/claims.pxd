@@ -6,6 +6,14 @@ cdef struct kb_text:
     size_t size
 
 
+# What a token is bound to, once its claims have been checked.
+cdef enum:
+    CONFIRMATION_IGNORED = 1
+    CONFIRMATION_NONE
+    CONFIRMATION_CERTIFICATE
+    CONFIRMATION_KEY
+
+
 # What is checked again each time a token is presented.
 cdef struct kb_lasting:
     double exp
@@ -14,14 +22,17 @@ cdef struct kb_lasting:
     bint has_exp
     bint has_nbf
     bint has_iat
-    bint bound
+    int confirmation
     uint8_t thumbprint[32]
 
 
-# What was presented: a certificate in DER or its SHA-256 (32 octets); NULL for nothing.
+# What was presented: a certificate in DER or its SHA-256 (32 octets), and the thumbprint of the key of a
+# DPoP proof (32 octets, or none if the proof is for another token); NULL for nothing.
 cdef struct kb_proof:
     const uint8_t *at
     size_t size
+    const uint8_t *jkt
+    size_t jkt_size
 
 
 # ClaimRules as C sees them.
@@ -91,4 +102,4 @@ cdef int recheck_raw(
     const kb_claim_rules *rules, const kb_lasting *lasting, double now, const kb_proof *proof
 ) except -1 nogil
 
-cdef kb_proof proof_of(bytes proof) except *
+cdef kb_proof proof_of(bytes certificate, bytes jkt) except *

@@ -9,6 +9,9 @@ cdef class VerifyKey:
     cdef readonly int kind
 
 
+# A key on a curve of ECDSA from coordinates of full size, or None.
+cdef VerifyKey load_point(int kind, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len)
+
 cdef bint verify_raw(
     VerifyKey key,
     int family,

@@ -27,6 +27,15 @@ cdef class VerifiedToken:
     cdef object _claims
 
 
+cdef class SelfSignedToken(VerifiedToken):
+    cdef Signer _signer
+    cdef CompiledHeader _rules
+    # The token that it was presented with, as text.
+    cdef str _beside
+
+    cdef Signer signer(self)
+
+
 cdef class Remembered:
     cdef bytes encoded
     cdef object header
@@ -34,6 +43,11 @@ cdef class Remembered:
     cdef tuple candidates
     cdef int family, bits
     cdef bint b64
+
+
+cdef class Signer(Remembered):
+    # The JWK thumbprint of the key.
+    cdef uint8_t digest[32]
 
 
 cdef class CompiledHeader:
@@ -60,7 +74,7 @@ cdef class Validator:
     cdef object _source, _seek, _clock, _to_proof, _reject
     cdef dict _thumbprints
 
-    cdef _run(self, KeyIndex keys, raw, certificate)
+    cdef _run(self, KeyIndex keys, raw, certificate, dpop)
     cdef KeyIndex index(self)
     cdef double now(self) except? -1.0
     cdef bint caches(self, raw) except -1
@@ -70,4 +84,7 @@ cdef class Validator:
 
 
 cdef int split_raw(CompiledHeader header, raw, Segments *segments) except -1
+cdef bytes verify_segments(Remembered known, const Segments *segments, int *verdict)
+cdef int add_key(kb_proof *proof, dpop, raw) except -1
+cdef str spelling(raw)
 cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from keybound._hotpath.contract import DETAIL_SHIFT, AudienceForm, Binding, ClaimRules
 from keybound._hotpath.markers import markers
@@ -17,13 +17,30 @@ from keybound._hotpath.scope import scope_tokens
 from keybound.errors import Reason
 from keybound.limits import MAX_NUMERIC_DATE
 
-__all__ = ["CHECKS", "CompiledClaims", "check", "check_claims", "compile_rules", "thumbprint_verdict"]
+__all__ = [
+    "CHECKS",
+    "CompiledClaims",
+    "Proof",
+    "check",
+    "check_claims",
+    "compile_rules",
+    "thumbprint_verdict",
+]
 
 OK = int(Reason.OK)
 _THUMBPRINT_OF_NOTHING = digest.sha2(256, b"")
 
 Claims = Mapping[str, Any]
-Check = Callable[[ClaimRules, Claims, float, "bytes | None"], "int | None"]
+
+
+class Proof(NamedTuple):
+    """What came with a token: see :func:`check`."""
+
+    certificate: bytes | None
+    jkt: bytes | None
+
+
+Check = Callable[[ClaimRules, Claims, float, Proof], "int | None"]
 CompiledClaims = ClaimRules
 """The pure twin runs on the rules as they are; the native twin turns them into C."""
 
@@ -33,12 +50,21 @@ def compile_rules(rules: ClaimRules) -> CompiledClaims:
     return rules
 
 
-def check(rules: CompiledClaims, payload: bytes, json_depth: int, now: float, proof: bytes | None) -> int:
+def check(
+    rules: CompiledClaims,
+    payload: bytes,
+    json_depth: int,
+    now: float,
+    proof: bytes | None,
+    jkt: bytes | None = None,
+) -> int:
     """Check a JWT claims set.
 
     :param payload: the claims set as JSON text
     :param now: seconds since 1970-01-01T00:00:00Z
     :param proof: the presented client certificate in DER, or its SHA-256 (32 bytes), or ``None``
+    :param jkt: the thumbprint of the key of the DPoP proof (32 bytes), no bytes if that proof was made for
+        another token, or ``None``
     :returns: a verdict (see :data:`~keybound._hotpath.contract.DETAIL_SHIFT`)
     """
     reason, claims = strict_json.loads(payload, json_depth)
@@ -46,10 +72,10 @@ def check(rules: CompiledClaims, payload: bytes, json_depth: int, now: float, pr
         return reason
     if type(claims) is not dict:
         return Reason.PAYLOAD_NOT_OBJECT
-    return check_claims(rules, claims, now, proof)
+    return check_claims(rules, claims, now, Proof(proof, jkt))
 
 
-def check_claims(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int:
+def check_claims(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int:
     """The first verdict of :data:`CHECKS` that is not good."""
     for _, judge in CHECKS:
         verdict = judge(rules, claims, now, proof)
@@ -64,17 +90,10 @@ def thumbprint_verdict(expected: str, proof: bytes | None) -> int:
     :param expected: the confirmation value as the token or another credential carries it
     :param proof: certificate in DER, or its SHA-256 (32 bytes), or ``None``
     """
-    if len(expected) != 43 or not expected.isascii():
-        return Reason.CNF_THUMBPRINT_INVALID
-    wanted = base64url.decode(expected)
+    wanted = _thumbprint(expected)
     if wanted is None:
-        # 43 characters carry 258 bits: only the last one can break the canonical form (RFC 4648, 3.5).
-        lenient = base64url.decode(expected[:42] + "A")
-        last = base64url.decode("AAA" + expected[42])
         return (
-            Reason.CNF_THUMBPRINT_INVALID
-            if lenient is None or last is None
-            else Reason.CNF_THUMBPRINT_NOT_CANONICAL
+            Reason.CNF_THUMBPRINT_NOT_CANONICAL if _has_loose_end(expected) else Reason.CNF_THUMBPRINT_INVALID
         )
     # Some proxies send the hash of zero bytes for "no certificate"; no token may be bound to that.
     if wanted == _THUMBPRINT_OF_NOTHING:
@@ -87,13 +106,39 @@ def thumbprint_verdict(expected: str, proof: bytes | None) -> int:
     return OK if hmac.compare_digest(presented, wanted) else Reason.CERTIFICATE_MISMATCH
 
 
-def _kind(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _key_verdict(expected: str, jkt: bytes | None) -> int:
+    """Compare a ``jkt`` value with the key of the DPoP proof (RFC 9449, 6.1 and 7.1)."""
+    wanted = _thumbprint(expected)
+    if wanted is None:
+        return Reason.CNF_JKT_NOT_CANONICAL if _has_loose_end(expected) else Reason.CNF_JKT_INVALID
+    # RFC 9449, 7.2: a bound token is never good as a bearer token.
+    if jkt is None:
+        return Reason.DPOP_PROOF_MISSING
+    if len(jkt) != 32:
+        return Reason.DPOP_TOKEN_MISMATCH
+    return OK if hmac.compare_digest(jkt, wanted) else Reason.DPOP_KEY_MISMATCH
+
+
+def _thumbprint(text: str) -> bytes | None:
+    return base64url.decode(text) if len(text) == 43 and text.isascii() else None
+
+
+def _has_loose_end(text: str) -> bool:
+    """Whether nothing but the unused bits at the end keeps ``text`` from being a SHA-256 (RFC 4648, 3.5)."""
+    if len(text) != 43 or not text.isascii():
+        return False
+    # 43 characters carry 258 bits: only the last one can break the canonical form.
+    lenient, last = base64url.decode(text[:42] + "A"), base64url.decode("AAA" + text[42])
+    return lenient is not None and last is not None
+
+
+def _kind(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if not rules.foreign:
         return None
     return Reason.KIND_MISMATCH if rules.foreign & markers(claims) else OK
 
 
-def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if "iss" not in claims:
         return None if rules.issuer is None else Reason.ISS_MISSING
     if type(claims["iss"]) is not str:
@@ -103,7 +148,7 @@ def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) 
     return OK
 
 
-def _audience(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _audience(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     name = "client_id" if rules.audience_is_client else "aud"
     if name not in claims:
         return Reason.AUD_MISSING if rules.audiences else None
@@ -129,7 +174,7 @@ def _numeric_date(claims: Claims, name: str) -> float | None:
     return value if 0 <= value <= MAX_NUMERIC_DATE and math.isfinite(value) else None
 
 
-def _expiration(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _expiration(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if "exp" not in claims:
         return Reason.EXP_MISSING if rules.exp_required else None
     exp = _numeric_date(claims, "exp")
@@ -141,7 +186,7 @@ def _expiration(rules: ClaimRules, claims: Claims, now: float, proof: bytes | No
     return OK if now < exp + rules.leeway else Reason.TOKEN_EXPIRED
 
 
-def _not_before(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _not_before(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if "nbf" not in claims:
         return Reason.NBF_MISSING if rules.nbf_required else None
     nbf = _numeric_date(claims, "nbf")
@@ -150,7 +195,7 @@ def _not_before(rules: ClaimRules, claims: Claims, now: float, proof: bytes | No
     return OK if nbf <= now + rules.leeway else Reason.TOKEN_NOT_YET_VALID
 
 
-def _issued_at(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _issued_at(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if "iat" not in claims:
         return Reason.IAT_MISSING if rules.iat_required else None
     iat = _numeric_date(claims, "iat")
@@ -159,7 +204,7 @@ def _issued_at(rules: ClaimRules, claims: Claims, now: float, proof: bytes | Non
     return OK if iat <= now + rules.leeway else Reason.IAT_IN_FUTURE
 
 
-def _lifetime(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _lifetime(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     distance = rules.max_expiry_distance
     if rules.max_lifetime is None and distance is None:
         return None
@@ -176,7 +221,7 @@ def _is_near(claims: Claims, now: float, distance: float) -> bool:
     return exp - now <= distance and ("iat" not in claims or exp - claims["iat"] <= distance)
 
 
-def _age(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _age(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     bounds = [("iat", rules.max_age), ("nbf", rules.max_nbf_age)]
     ages = [(now - claims[name], bound) for name, bound in bounds if bound is not None]
     if not ages:
@@ -191,20 +236,20 @@ def _text(claims: Claims, name: str, required: bool, missing: Reason, invalid: R
     return OK if type(value) is str and value else invalid
 
 
-def _subject(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _subject(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     return _text(claims, "sub", rules.sub_required, Reason.SUB_MISSING, Reason.SUB_INVALID)
 
 
-def _client(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _client(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     missing, invalid = Reason.CLIENT_ID_MISSING, Reason.CLIENT_ID_INVALID
     return _text(claims, "client_id", rules.client_id_required, missing, invalid)
 
 
-def _identifier(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _identifier(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     return _text(claims, "jti", rules.jti_required, Reason.JTI_MISSING, Reason.JTI_INVALID)
 
 
-def _scope(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _scope(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if "scope" not in claims and "scp" not in claims:
         return None
     if type(claims.get("scope", "")) is not str:
@@ -215,56 +260,67 @@ def _scope(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -
     return OK if type(listed) is str else Reason.SCOPE_INVALID
 
 
-def _required(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _required(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     for position, name in enumerate(rules.required):
         if claims.get(name) is None:
             return Reason.CLAIM_MISSING | position << DETAIL_SHIFT
     return OK if rules.required else None
 
 
-def _expected(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _expected(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     for position, (name, text) in enumerate(rules.expected):
         if type(claims.get(name)) is not str or claims[name] != text:
             return Reason.CLAIM_MISMATCH | position << DETAIL_SHIFT
     return OK if rules.expected else None
 
 
-def _forbidden(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _forbidden(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     for position, name in enumerate(rules.forbidden):
         if name in claims:
             return Reason.CLAIM_FORBIDDEN | position << DETAIL_SHIFT
     return OK if rules.forbidden else None
 
 
-def _confirmation(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
-    """RFC 7800, 3.1 and RFC 8705, 3: a present ``cnf`` is checked or the token is rejected."""
+def _confirmation(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
+    """RFC 7800, 3.1: a present ``cnf`` is checked or the token is rejected."""
     if rules.binding == Binding.IGNORE:
         return None
-    if "cnf" not in claims:
-        return Reason.CNF_MISSING if rules.binding == Binding.REQUIRED else None
-    confirmation = claims["cnf"]
+    verdict: int | None = None
+    if "cnf" in claims:
+        verdict = _confirmed(claims["cnf"], proof)
+    elif rules.binding == Binding.REQUIRED:
+        return Reason.CNF_MISSING
+    # RFC 9449, 7.1: the key of the proof must be the one that the token is bound to.
+    if verdict in (None, OK) and proof.jkt is not None and "jkt" not in claims.get("cnf", ()):
+        return Reason.DPOP_PROOF_UNEXPECTED
+    return verdict
+
+
+def _confirmed(confirmation: object, proof: Proof) -> int:
     # Claims of a verified token come as a FrozenDict.
     if not isinstance(confirmation, dict) or not confirmation:
         return Reason.CNF_INVALID
     if len(confirmation) > 1:
         return Reason.CNF_AMBIGUOUS
-    if "x5t#S256" not in confirmation:
+    ((method, expected),) = confirmation.items()
+    if method == "jkt":
+        return _key_verdict(expected, proof.jkt) if type(expected) is str else Reason.CNF_JKT_INVALID
+    if method != "x5t#S256":
         return Reason.CNF_UNSUPPORTED
-    expected = confirmation["x5t#S256"]
     if type(expected) is not str:
         return Reason.CNF_THUMBPRINT_INVALID
-    return thumbprint_verdict(expected, proof)
+    return thumbprint_verdict(expected, proof.certificate)
 
 
-def _required_scopes(rules: ClaimRules, claims: Claims, now: float, proof: bytes | None) -> int | None:
+def _required_scopes(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if not rules.scopes:
         return None
     granted = scope_tokens(claims.get("scope", ""), claims.get("scp", ""))
     return OK if set(rules.scopes).issubset(granted) else Reason.SCOPE_INSUFFICIENT
 
 
-def recheck(rules: CompiledClaims, claims: Claims, now: float, proof: bytes | None) -> int:
-    """What changes from one presentation of a good token to the next: time and certificate."""
+def recheck(rules: CompiledClaims, claims: Claims, now: float, proof: Proof) -> int:
+    """What changes from one presentation of a good token to the next: time and proofs."""
     for judge in (_expiration, _not_before, _issued_at, _lifetime, _age, _confirmation):
         verdict = judge(rules, claims, now, proof)
         if verdict is not None and verdict != OK:

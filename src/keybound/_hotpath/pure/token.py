@@ -12,7 +12,7 @@ from keybound._hotpath.pure import base64url, claims, signature, strict_json
 from keybound._hotpath.pure.cache import Entry, TokenCache, seconds
 from keybound._hotpath.pure.signature import VerifyKey
 from keybound.clock import Clock
-from keybound.errors import Reason, Unavailable
+from keybound.errors import PolicyError, Reason, Unavailable
 from keybound.frozen import FrozenDict
 from keybound.limits import MAX_CANDIDATES, MAX_REMEMBERED_HEADERS
 
@@ -23,10 +23,12 @@ __all__ = [
     "CompiledHeader",
     "CompiledPolicy",
     "KeyIndex",
+    "SelfSignedToken",
     "Validator",
     "VerifiedToken",
     "open_parts",
     "open_token",
+    "thumbprint_beside",
     "unverified_issuer",
     "validate",
 ]
@@ -120,6 +122,26 @@ class VerifiedToken:
         raise TypeError("a verified token cannot be pickled")
 
 
+class SelfSignedToken(VerifiedToken):
+    """A token that carried its key in its header. Made by :func:`keybound._hotpath.self_signed.validate`."""
+
+    __slots__ = ("_allowed", "_beside", "_digest")
+
+    _digest: bytes
+    _beside: str | None
+    _allowed: HeaderRules
+
+    @property
+    def thumbprint(self) -> str:
+        """The JWK thumbprint of its key with SHA-256 (RFC 7638, 3), 43 characters of base64url."""
+        return base64url.encode(self._digest)
+
+    @property
+    def allowed_algorithms(self) -> tuple[str, ...]:
+        """The algorithms that its validator accepts, for a challenge (RFC 9449, 7.1)."""
+        return tuple(row.name for row in self._allowed.algorithms)
+
+
 class CompiledHeader:
     """Header rules with the memo of headers that came on good tokens."""
 
@@ -200,19 +222,25 @@ def open_parts(
 
 
 def validate(
-    policy: CompiledPolicy, keys: KeyIndex, raw: object, now: float, proof: bytes | None
+    policy: CompiledPolicy,
+    keys: KeyIndex,
+    raw: object,
+    now: float,
+    proof: bytes | None,
+    jkt: bytes | None = None,
 ) -> VerifiedToken | int:
     """Validate a token: one call from bytes to a verified token or a verdict.
 
     :param raw: the token as ``str`` or ``bytes``
     :param now: seconds since 1970-01-01T00:00:00Z
     :param proof: the presented client certificate in DER, or its SHA-256 (32 bytes), or ``None``
+    :param jkt: see :func:`~keybound._hotpath.pure.claims.check`
     """
     opened = open_token(policy._header, keys, raw)
     if isinstance(opened, int):
         return opened
     header, payload = opened
-    verdict = claims.check(policy._claim_rules, payload, policy._header.rules.json_depth, now, proof)
+    verdict = claims.check(policy._claim_rules, payload, policy._header.rules.json_depth, now, proof, jkt)
     if verdict != OK:
         return verdict
     token = object.__new__(cast(Any, policy._result_type))
@@ -236,7 +264,7 @@ class Validator(Generic[Result]):
         static_keys: KeyIndex | None,
         clock: Clock,
         to_proof: Callable[[Any], bytes | None],
-        reject: Callable[[int], Exception],
+        reject: Callable[..., Exception],
         cache: TokenCache | None,
     ) -> None:
         self._policy = policy
@@ -251,31 +279,38 @@ class Validator(Generic[Result]):
     def __reduce__(self) -> NoReturn:
         raise TypeError("a validator cannot be pickled")
 
-    def validate(self, raw: str | bytes, *, certificate: Certificate | None = None) -> Result:
-        """Validate a token together with the client certificate it came with.
+    def validate(
+        self,
+        raw: str | bytes,
+        *,
+        certificate: Certificate | None = None,
+        dpop: SelfSignedToken | None = None,
+    ) -> Result:
+        """Validate a token together with the client certificate or DPoP proof it came with.
 
         :param raw: the token
         :param certificate: DER or PEM, an ``x509.Certificate``, a
             :class:`~keybound.PresentedCertificate`, or an already verified SHA-256; ``None`` where
             the client presented none
+        :param dpop: the :class:`~keybound.DPoPProof` made for this token, or ``None`` where none came along
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        result = self._run(self._index(), raw, certificate)
+        result = self._run(self._index(), raw, certificate, dpop)
         if result == Reason.KEY_UNKNOWN and self._seek is not None and self._seek(self._kid(raw)):
             # The source has newer keys now, and this one among them.
-            result = self._run(self._index(), raw, certificate)
-        return self._conclude(result)
+            result = self._run(self._index(), raw, certificate, dpop)
+        return self._conclude(result, dpop)
 
-    def _conclude(self, result: VerifiedToken | int) -> Result:
+    def _conclude(self, result: VerifiedToken | int, dpop: Any = None) -> Result:
         """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
             return cast(Result, result)
-        raise self._reject(result)
+        raise self._reject(result) if dpop is None else self._reject(result, dpop)
 
-    def _judge(self, keys: Any, raw: Any, certificate: Any) -> VerifiedToken | int:
+    def _judge(self, keys: Any, raw: Any, certificate: Any, dpop: Any = None) -> VerifiedToken | int:
         """A verified token or a verdict, with the keys of this :class:`~keybound.JWKSet`."""
-        return self._run(_index_of(keys), raw, certificate)
+        return self._run(_index_of(keys), raw, certificate, dpop)
 
     def _kid(self, raw: Any) -> str | None:
         """``kid`` of a token whose header has passed its rules."""
@@ -283,23 +318,24 @@ class Validator(Generic[Result]):
         header = self._policy._header.parse(parts[0]) if not isinstance(parts, int) else parts
         return None if isinstance(header, int) else header.kid
 
-    def _run(self, keys: KeyIndex, raw: Any, certificate: Any) -> VerifiedToken | int:
+    def _run(self, keys: KeyIndex, raw: Any, certificate: Any, dpop: Any) -> VerifiedToken | int:
         now = self._now()
-        proof = self._to_proof(certificate)
+        proof, jkt = self._to_proof(certificate), thumbprint_beside(dpop, raw)
         if self._cache is None or not self._may_be_cached(raw):
-            return validate(self._policy, keys, raw, now, proof)
+            return validate(self._policy, keys, raw, now, proof, jkt)
         # One spelling for str and bytes alike; what is not ASCII is never stored.
         text = raw if type(raw) is str else raw.decode("latin-1")
         entry = self._cache.find(text, keys)
         if entry is not None:
-            verdict = claims.recheck(self._policy._claim_rules, entry.token.claims, now, proof)
+            presented = claims.Proof(proof, jkt)
+            verdict = claims.recheck(self._policy._claim_rules, entry.token.claims, now, presented)
             if verdict == OK:
                 return cast(VerifiedToken, entry.token)
             if verdict // 100 == _CLAIM_FAMILY:
                 # Its time is over: a clock that steps back must not find it again.
                 self._cache.drop(text)
             return verdict
-        result = validate(self._policy, keys, raw, now, proof)
+        result = validate(self._policy, keys, raw, now, proof, jkt)
         if isinstance(result, VerifiedToken):
             self._cache.store(text, keys, Entry(result, _cost(text, result)))
         return result
@@ -350,6 +386,17 @@ def _index_of(keys: Any) -> KeyIndex:
     if type(index) is not KeyIndex:
         raise Unavailable("the key source did not answer with a keybound.JWKSet")
     return index
+
+
+def thumbprint_beside(dpop: object, raw: object) -> bytes | None:
+    """The thumbprint of the key of a DPoP proof, 32 bytes; no bytes where it was made for another token."""
+    if dpop is None:
+        return None
+    if not isinstance(dpop, SelfSignedToken):
+        raise PolicyError("dpop must be the result of a keybound.DPoPProofValidator")
+    # RFC 9449, 7: not for another token, nor for none.
+    text = raw.decode("latin-1") if type(raw) is bytes else raw
+    return dpop._digest if dpop._beside is not None and text == dpop._beside else b""
 
 
 def _cost(text: str, token: VerifiedToken) -> int:
