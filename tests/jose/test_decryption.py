@@ -124,7 +124,7 @@ class TestPolicy:
             {"keys": None},
             {"keys": KEY.private_jwk()},
             {"keys": DecryptionKeys},
-            {"keys": JWKSet.from_json(SigningKey.generate("ES256").public_jwk()), "algorithms": []},
+            {"keys": JWKSet.from_json(SigningKey.generate("ES256").public_jwk())},
             {"algorithms": []},
             {"algorithms": "ECDH-ES"},
             {"algorithms": ["PBES2-HS256+A128KW"]},

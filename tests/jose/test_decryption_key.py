@@ -139,7 +139,7 @@ class TestRefused:
             (EC | {"y": None}, "y is missing"),
             (EC | {"d": EC["d"] + "="}, "d is missing or not canonical"),
             (EC | {"d": encoded(bytes(32))}, "not a private key"),
-            (EC | {"d": encoded(b"\xff" * 32)}, "not a private key"),
+            (EC | {"d": encoded(b"\xff" * 32)}, "private key"),
             (EC | {"d": encoded(bytes(33))}, "size of its curve"),
             (EC | {"d": encoded(bytes(31))}, "size of its curve"),
             (EC | {"d": None}, "d is missing"),

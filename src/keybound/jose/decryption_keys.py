@@ -11,6 +11,7 @@ from keybound.errors import InvalidKey, PolicyError, Reason, Unavailable
 from keybound.jose.decryption_key import DecryptionKey
 from keybound.jose.jwe_algorithms import ContentEncryption, KeyAlgorithm, KeyType
 from keybound.jose.jwk import parse_json_object
+from keybound.jose.jwk_set import JWKSet
 from keybound.limits import MAX_CANDIDATES
 
 __all__ = ["DecryptionKeySource", "DecryptionKeys", "as_decryption_key_source", "decryption_keys_of"]
@@ -145,7 +146,8 @@ def as_decryption_key_source(keys: object) -> DecryptionKeySource:
     """
     if isinstance(keys, DecryptionKey):
         return DecryptionKeys([keys])
-    if isinstance(keys, DecryptionKeySource) and not isinstance(keys, type):
+    # A set of keys that verify has the same method.
+    if isinstance(keys, DecryptionKeySource) and not isinstance(keys, (type, JWKSet)):
         return keys
     raise PolicyError("keys must be keybound.DecryptionKeys, a keybound.DecryptionKey or a source of them")
 
