@@ -35,7 +35,7 @@ def binary(kind: str) -> str:
     return found
 
 
-def free_port() -> int:
+def choose_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
@@ -46,13 +46,18 @@ class RealServer:
 
     :param kind: ``"redis"`` or ``"valkey"``
     :param folder: where it keeps its files
+    :param configuration: a file that it may rewrite, as sentinels do
     :param options: of its configuration, with ``_`` for ``-``
     """
 
-    def __init__(self, kind: str, folder: Path, **options: Any) -> None:
-        self.command = [binary(kind)]
-        self.port = free_port()
-        usual = {"save": "", "appendonly": "no", "bind": "127.0.0.1", "port": self.port, "dir": folder}
+    def __init__(self, kind: str, folder: Path, *, configuration: Path | None = None, **options: Any) -> None:
+        self.command = [binary(kind)] + ([str(configuration)] if configuration else [])
+        if options.pop("sentinel", False):
+            self.command.append("--sentinel")
+            usual: dict[str, Any] = {"bind": "127.0.0.1", "dir": folder}
+        else:
+            usual = {"save": "", "appendonly": "no", "bind": "127.0.0.1", "dir": folder}
+        self.port = int(options.setdefault("port", choose_port()))
         for name, value in (usual | options).items():
             self.command += [f"--{name.replace('_', '-')}", str(value)]
         self._process: subprocess.Popen[str] | None = None
@@ -65,6 +70,7 @@ class RealServer:
     def start(self) -> RealServer:
         """Start it and wait until it says that it is ready."""
         said: list[str] = []
+        up: list[bool] = []
         ready = threading.Event()
         self._process = process = subprocess.Popen(
             self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -75,13 +81,14 @@ class RealServer:
             for line in process.stdout:
                 said.append(line)
                 if "Ready to accept connections" in line or "Sentinel ID is" in line:
+                    up.append(True)
                     ready.set()
             ready.set()
 
         self._reader = threading.Thread(target=read)
         self._reader.start()
         ready.wait()
-        assert process.poll() is None, "".join(said)
+        assert up, "".join(said)
         return self
 
     def kill(self) -> None:
@@ -133,6 +140,12 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., RealServer]]:
     finally:
         for server in started:
             server.kill()
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Finds a port that nobody uses."""
+    return choose_port
 
 
 @pytest.fixture(params=["redis", "valkey"])

@@ -457,11 +457,11 @@ def test_a_store_needs_what_it_remembers_by(package: Any) -> None:
 class Broken:
     """A store that cannot tell."""
 
-    def put(self, *proof: str, expires_at: float, now: float) -> bool:
+    def put(self, *proof: str, **times: float | None) -> bool:
         raise keybound.Unavailable("no connection", retry_after=1)
 
-    async def aput(self, *proof: str, expires_at: float, now: float) -> bool:
-        return self.put(*proof, expires_at=expires_at, now=now)
+    async def aput(self, *proof: str, **times: float | None) -> bool:
+        return self.put(*proof, **times)
 
 
 def test_a_store_that_cannot_tell() -> None:

@@ -40,13 +40,17 @@ class OneUse:
 
         :raises Unavailable: the store cannot tell
         """
-        issuer, jti = self._issuer or token.claim("iss"), token.claim("jti")
-        return self._store.put(self._kind, issuer, jti, expires_at=self._end(token), now=now)
+        issuer, jti, issued_at = self._issuer or token.claim("iss"), token.claim("jti"), token.claim("iat")
+        return self._store.put(
+            self._kind, issuer, jti, expires_at=self._end(token), now=now, issued_at=issued_at
+        )
 
     async def aput(self, token: Token, now: float) -> bool:
         """:meth:`put` for use in an event loop."""
-        issuer, jti = self._issuer or token.claim("iss"), token.claim("jti")
-        return await self._store.aput(self._kind, issuer, jti, expires_at=self._end(token), now=now)
+        issuer, jti, issued_at = self._issuer or token.claim("iss"), token.claim("jti"), token.claim("iat")
+        return await self._store.aput(
+            self._kind, issuer, jti, expires_at=self._end(token), now=now, issued_at=issued_at
+        )
 
     def _end(self, token: Token) -> float:
         """Time from which on the road rejects the token for its age."""
