@@ -143,6 +143,7 @@ cdef class CompiledClaims:
         own.sub_required, own.client_id_required = rules.sub_required, rules.client_id_required
         own.nbf_required = rules.nbf_required
         own.jti_required, own.expired_accepted = rules.jti_required, rules.expired_accepted
+        own.iss_required, own.aud_required = rules.iss_required, rules.aud_required
         own.leeway, own.max_date = rules.leeway, MAX_NUMERIC_DATE
         own.has_max_lifetime = rules.max_lifetime is not None
         own.max_lifetime = rules.max_lifetime if own.has_max_lifetime else 0
@@ -424,7 +425,7 @@ cdef bint _is_one_of(const kb_json_member *member, const kb_text *wanted, Py_ssi
 
 cdef int _issuer(const kb_claim_rules *rules, const kb_json_member *iss) except -1 nogil:
     if iss == NULL:
-        return REASON_ISS_MISSING if rules.has_issuer else REASON_OK
+        return REASON_ISS_MISSING if rules.has_issuer and rules.iss_required else REASON_OK
     if iss.type != KB_JSON_STRING:
         return REASON_ISS_INVALID
     if rules.has_issuer and not _equals(iss, &rules.issuer):
@@ -439,7 +440,7 @@ cdef int _audience(const kb_claim_rules *rules, const kb_json_member *aud) excep
     cdef bint matches
     cdef size_t count = 0
     if aud == NULL:
-        return REASON_AUD_MISSING if rules.audience_count else REASON_OK
+        return REASON_AUD_MISSING if rules.audience_count and rules.aud_required else REASON_OK
     if aud.type == KB_JSON_STRING:
         matches = _is_one_of(aud, rules.audiences, rules.audience_count)
         return REASON_OK if matches or rules.audience_count == 0 else REASON_AUD_MISMATCH

@@ -53,7 +53,7 @@ from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
 from keybound._hotpath.native.strict_json cimport container_of, footprint_of, reason_of_scan, value_of
 
-from keybound._hotpath.header import Header, parse_header
+from keybound._hotpath.header import NO_HEADER, Header, parse_header
 from keybound._hotpath.native import base64url, strict_json
 from keybound._hotpath.contract import (
     REMEMBERED_CERTIFICATE_BYTES,
@@ -70,6 +70,7 @@ __all__ = [
     "SelfSignedToken",
     "Validator",
     "VerifiedToken",
+    "from_claims",
     "open_parts",
     "open_token",
     "thumbprint_beside",
@@ -520,11 +521,42 @@ cdef _validate(
     return verdict if verdict != REASON_OK else token_of(policy, known, payload)
 
 
+def from_claims(
+    CompiledClaims rules not None,
+    result_type not None,
+    bytes payload not None,
+    unsigned json_depth,
+    double now,
+    proof,
+    jkt=None,
+):
+    """Validate a claims set that its issuer has vouched for in another way than by signing it alone."""
+    cdef kb_lasting lasting
+    cdef kb_proof given = proof_of(proof, jkt)
+    cdef int verdict
+    if not issubclass(result_type, VerifiedToken):
+        raise TypeError("the result of a validation is a VerifiedToken")
+    verdict = check_raw(
+        &rules.rules,
+        <const uint8_t *>PyBytes_AS_STRING(payload),
+        PyBytes_GET_SIZE(payload),
+        json_depth,
+        now,
+        &given,
+        &lasting,
+    )
+    return verdict if verdict != REASON_OK else _made(result_type, NO_HEADER, payload)
+
+
 cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload):
+    return _made(policy._result_type, known.header, payload)
+
+
+cdef VerifiedToken _made(result_type, header, bytes payload):
     # What type.__new__ would do, without looking it up for each token.
-    cdef PyTypeObject *kind = <PyTypeObject *>policy._result_type
+    cdef PyTypeObject *kind = <PyTypeObject *>result_type
     cdef VerifiedToken token = kind.tp_new(kind, (), NULL)
-    token._header, token._payload = known.header, payload
+    token._header, token._payload = header, payload
     return token
 
 

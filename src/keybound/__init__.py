@@ -62,6 +62,7 @@ if typing.TYPE_CHECKING:
     from keybound.tokens.dpop_nonces import DPoPNonces
     from keybound.tokens.dpop_proof import DPoPProof, DPoPProofValidator
     from keybound.tokens.id_token import IDToken, IDTokenValidator
+    from keybound.tokens.introspection import IntrospectionResponse, IntrospectionResponseValidator
     from keybound.tokens.issuer_router import IssuerRouter
     from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
     from keybound.tokens.request_object import RequestObject, RequestObjectValidator
@@ -101,6 +102,8 @@ __all__ = [
     "IDToken",
     "IDTokenValidator",
     "InsufficientScope",
+    "IntrospectionResponse",
+    "IntrospectionResponseValidator",
     "InvalidKey",
     "IssuerRouter",
     "JWKSet",
@@ -158,6 +161,7 @@ def __getattr__(name: str) -> object:
         ),
         "ResponseMode": "tokens.response_mode",
         **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
+        **dict.fromkeys(("IntrospectionResponse", "IntrospectionResponseValidator"), "tokens.introspection"),
         **dict.fromkeys(("RequestObject", "RequestObjectValidator"), "tokens.request_object"),
         **dict.fromkeys(("LogoutToken", "LogoutTokenValidator"), "tokens.logout_token"),
         **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),

@@ -190,6 +190,8 @@ class Reason(enum.IntEnum):
 
     EVENT_UNEXPECTED = 920, "The token tells of no event that is expected"
 
+    TOKEN_INACTIVE = 930, "The authorization server says that the token is not active"
+
     SUBJECT_IS_CLIENT = 940, "The subject of the request object is the client"
     PARAMETER_MISMATCH = 941, "A parameter beside the request object is not the one within"
 

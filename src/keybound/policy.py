@@ -128,6 +128,8 @@ class Profile:
 class TokenPolicy:
     """Everything the road of one validator demands, whatever the kind; see the validators.
 
+    :param vouched_for: whether the claims are no token by themselves but come from who answers for them, so
+        that no algorithm is needed, and ``iss`` and ``aud`` are compared where they are (RFC 7662, 2.2)
     :raises PolicyError: a value is unsafe, contradictory or impossible
     """
 
@@ -152,6 +154,7 @@ class TokenPolicy:
     scopes: tuple[str, ...]
     binding: BindingMode
     limits: Limits = field(default=DEFAULT_LIMITS)
+    vouched_for: bool = False
 
     def __post_init__(self) -> None:
         if not self.types:
@@ -178,9 +181,9 @@ class TokenPolicy:
     def _needed_claims(self) -> set[str]:
         """Claims without which no token could pass."""
         needed = {*self.required_claims, *(name for name, _ in self.expected_claims)}
-        if self.issuer is not None:
+        if self.issuer is not None and not self.vouched_for:
             needed.add("iss")
-        if self.audience:
+        if self.audience and not self.vouched_for:
             needed.add(self.audience_claim)
         if self.max_lifetime is not None:
             needed |= {"iat", "exp"}
@@ -218,6 +221,7 @@ class TokenPolicy:
         scopes: str | Iterable[str] = (),
         binding: BindingMode | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        vouched_for: bool = False,
     ) -> TokenPolicy:
         """Check the options of a validator and put them together with its profile.
 
@@ -236,7 +240,7 @@ class TokenPolicy:
             audience=() if audience is None else text_list("audience", audience, some=True),
             audience_form=rules.audience_form,
             audience_claim=rules.audience_claim,
-            algorithms=algorithms.select(_allowed(profile, rules, algorithms_)),
+            algorithms=() if vouched_for else algorithms.select(_allowed(profile, rules, algorithms_)),
             types=_types(kind, rules, types, explicit_typing),
             typ_required=rules.typ_required or explicit_typing,
             leeway=leeway,
@@ -259,6 +263,7 @@ class TokenPolicy:
             scopes=text_list("scopes", scopes.split() if isinstance(scopes, str) else scopes),
             binding=_binding(kind, profile, binding),
             limits=limits,
+            vouched_for=vouched_for,
         )
 
     def header_rules(self) -> HeaderRules:
@@ -282,6 +287,8 @@ class TokenPolicy:
             audiences=self.audience,
             audience_form=self.audience_form,
             audience_is_client=self.audience_claim == "client_id",
+            iss_required="iss" in required or not self.vouched_for,
+            aud_required=self.audience_claim in required or not self.vouched_for,
             # A lifetime or an age that cannot be computed is not within its bound.
             exp_required="exp" in required or bounded or distance is not None,
             nbf_required="nbf" in required or self.max_nbf_age is not None,

@@ -45,6 +45,8 @@ NAMES = [
     "IDToken",
     "IDTokenValidator",
     "InsufficientScope",
+    "IntrospectionResponse",
+    "IntrospectionResponseValidator",
     "InvalidKey",
     "IssuerRouter",
     "JWKSet",
@@ -97,6 +99,9 @@ MEMBERS = {
     "identifier issued_at issuer scopes subject",
     "IDToken": "audience authenticated_at authentication_context authorized_party claim claims expires_at "
     "header identifier issued_at issuer nonce session_id subject",
+    "IntrospectionResponse": "audience authorization_details claim claims client_id confirmation expires_at "
+    "header identifier issued_at issuer scopes subject token_type username",
+    "IntrospectionResponseValidator": "avalidate require validate clock policy",
     "LogoutToken": "audience claim claims events expires_at header identifier issued_at issuer occurred_at "
     "session_id subject subject_identifier transaction",
     "LogoutTokenValidator": "avalidate clear_cache stats validate clock keys policy",

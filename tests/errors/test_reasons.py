@@ -291,6 +291,16 @@ BY_JWE: dict[Reason, Callable[[Any], object]] = {
 }
 
 
+def introspected(members: dict[str, Any]) -> Callable[[Any], object]:
+    def judge(world: Any) -> object:
+        validator = keybound.IntrospectionResponseValidator(
+            issuer=world.issuer.issuer, audience="https://rs.example.com", clock=world.clock
+        )
+        return validator.validate(world.issuer.introspection_response(**members))
+
+    return judge
+
+
 def logout_token(*uses: dict[str, Any]) -> Callable[[Any], object]:
     """Shows tokens with these claims to one validator, one after the other."""
 
@@ -362,6 +372,7 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.RESPONSE_AMBIGUOUS: response(lambda world: secured()(world) | {"code": "c"}),
     Reason.PARAMETER_REPEATED: response(lambda world: {"code": ["c", "d"]}, plain_responses="iss-required"),
     Reason.JTI_REPLAYED: logout_token({"jti": "1"}, {"jti": "1"}),
+    Reason.TOKEN_INACTIVE: introspected({"active": False}),
     Reason.EVENT_UNEXPECTED: logout_token({"events": {"https://example.com/event": {}}}),
     Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: details("b"),
     Reason.ROLE_INSUFFICIENT: demand(roles="b"),
@@ -452,6 +463,7 @@ def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
     assert id_token({"auth_time": int(world.now), "azp": "client-1"}, max_age=60)(world)
     assert id_token({"code": "c"}, code="c")(world)
     assert logout_token({"jti": "1"}, {"jti": "2"})(world)
+    assert introspected({})(world)
     assert details("a")(world)
     assert response(secured())(world)
     assert demand(roles="a")(world)

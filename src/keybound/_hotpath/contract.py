@@ -209,7 +209,8 @@ class ClaimRules:
     ``issuer`` or no ``audiences`` means: not compared here. ``foreign`` are the markers of other kinds.
     ``expired_accepted`` is for hints, which speak of the past. ``max_expiry_distance`` is how far ``exp``
     may be from now, and from ``iat`` where there is one; ``max_nbf_age`` is the greatest time since ``nbf``.
-    ``audience_is_client`` is for issuers that name the audience of a token in ``client_id``.
+    ``audience_is_client`` is for issuers that name the audience of a token in ``client_id``. Without
+    ``iss_required`` or ``aud_required`` the claim may be missing, and is compared where it is not.
     """
 
     issuer: str | None
@@ -234,3 +235,5 @@ class ClaimRules:
     nbf_required: bool = False
     max_expiry_distance: float | None = None
     max_nbf_age: float | None = None
+    iss_required: bool = True
+    aud_required: bool = True

@@ -10,8 +10,10 @@ from keybound.errors import Reason
 from keybound.frozen import FrozenDict, freeze
 
 __all__ = [
+    "NO_HEADER",
     "REGISTERED",
     "Header",
+    "NoHeader",
     "check_fields",
     "critical_names",
     "decode_header",
@@ -34,6 +36,16 @@ class Header(NamedTuple):
     kid: str | None
     b64: bool
     fields: FrozenDict
+
+
+class NoHeader(NamedTuple):
+    """In place of a header, where claims came without one."""
+
+    fields: FrozenDict
+
+
+NO_HEADER = NoHeader(freeze({}))
+"""The one there is."""
 
 
 class _Base64url(Protocol):

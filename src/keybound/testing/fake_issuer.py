@@ -146,8 +146,69 @@ class FakeIssuer:
         :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
         :param claims: claims to add, replace or, with :data:`OMIT`, leave out
         """
-        issued_at = int(self.clock())
+        defaults = self._grant(audience, certificate, dpop_key, subject, client_id, scope, lifetime)
+        return self.sign(defaults | claims, typ="at+jwt", key=key, header=header)
+
+    def introspection_response(
+        self,
+        *,
+        audience: str | Sequence[str] | Omit = "https://rs.example.com",
+        certificate: AnyCertificate | None = None,
+        dpop_key: SigningKey | None = None,
+        subject: str | Omit = "user-1",
+        client_id: str | Omit = "client-1",
+        scope: str | Omit = "read write",
+        lifetime: float = 300,
+        **members: object,
+    ) -> dict[str, object]:
+        """What the introspection endpoint answers about an active token (RFC 7662, 2.2), as a mapping.
+
+        :param members: members to add, replace or, with :data:`OMIT`, leave out; the other parameters are
+            those of :meth:`access_token`
+        """
+        grant = self._grant(audience, certificate, dpop_key, subject, client_id, scope, lifetime)
+        return without_omitted(
+            {"active": True, "token_type": "Bearer" if dpop_key is None else "DPoP"} | grant | members
+        )
+
+    def introspection_jwt(
+        self,
+        response: Mapping[str, object] | None = None,
+        *,
+        audience: str | Sequence[str] | Omit = "https://rs.example.com",
+        key: SigningKey | None = None,
+        header: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """An introspection answer as a signed token (RFC 9701, 5).
+
+        :param response: the answer, :meth:`introspection_response` if left out
+        :param audience: ``aud``, the resource server that asked
+        :param key: signs instead of the current key
+        :param header: header parameters to add, replace or, with :data:`OMIT`, leave out
+        :param claims: claims to add, replace or, with :data:`OMIT`, leave out
+        """
         defaults: dict[str, object] = {
+            "iss": self.issuer,
+            "aud": audience,
+            "iat": int(self.clock()),
+            "token_introspection": self.introspection_response() if response is None else dict(response),
+        }
+        return self.sign(defaults | claims, typ="token-introspection+jwt", key=key, header=header)
+
+    def _grant(
+        self,
+        audience: str | Sequence[str] | Omit,
+        certificate: AnyCertificate | None,
+        dpop_key: SigningKey | None,
+        subject: str | Omit,
+        client_id: str | Omit,
+        scope: str | Omit,
+        lifetime: float,
+    ) -> dict[str, object]:
+        """What is true of an access token, whoever tells it."""
+        issued_at = int(self.clock())
+        claims: dict[str, object] = {
             "iss": self.issuer,
             "sub": subject,
             "aud": audience,
@@ -163,8 +224,8 @@ class FakeIssuer:
         if dpop_key is not None:
             confirmation["jkt"] = dpop_key.thumbprint
         if confirmation:
-            defaults["cnf"] = confirmation
-        return self.sign(defaults | claims, typ="at+jwt", key=key, header=header)
+            claims["cnf"] = confirmation
+        return claims
 
     def id_token(
         self,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from keybound.stores import ReplayStore
 
 __all__ = [
+    "Configured",
     "Described",
     "HasClaims",
     "Token",
@@ -34,6 +35,7 @@ __all__ = [
     "octets",
     "rejection_of",
     "same_text",
+    "scheme_beside",
     "text_claim",
 ]
 
@@ -52,17 +54,44 @@ class HasClaims(Protocol):
         ...
 
 
-class Described:
-    """A validator that tells what it was made of. Read-only: the road would not change along."""
+class Configured:
+    """What has a policy and a clock, and tells of them. Read-only: the road would not change along."""
 
     _error: str | None = None
     """OAuth error code of its rejections, where it is not that of a resource server."""
 
     _checked_policy: TokenPolicy
-    _key_source: KeySource
-    _refreshing: RefreshingKeySource | None
     _given_clock: Clock
     _time: Clock
+
+    def _configure(self, policy: TokenPolicy, clock: Clock) -> None:
+        """:raises PolicyError: the clock cannot be used"""
+        if not callable(clock):
+            raise PolicyError("clock must be callable and return seconds")
+        self._checked_policy = policy
+        self._given_clock = clock
+        self._time = checked(clock)
+
+    def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
+        """The exception for what a check behind the road has found; the caller raises it."""
+        return rejection(reason, claim=claim, error=self._error)
+
+    @property
+    def policy(self) -> TokenPolicy:
+        """What the validator demands."""
+        return self._checked_policy
+
+    @property
+    def clock(self) -> Clock:
+        """Returns seconds since 1970-01-01T00:00:00Z."""
+        return self._given_clock
+
+
+class Described(Configured):
+    """A validator that tells what it was made of."""
+
+    _key_source: KeySource
+    _refreshing: RefreshingKeySource | None
     _tokens: token_cache.TokenCache | None
 
     def _describe(
@@ -72,16 +101,12 @@ class Described:
 
         :raises PolicyError: it cannot be used
         """
-        if not callable(clock):
-            raise PolicyError("clock must be callable and return seconds")
+        self._configure(policy, clock)
         if cache is not None and not isinstance(cache, CacheSettings):
             raise PolicyError("cache must be a keybound.CacheSettings or None")
         _check_cache(policy, cache)
-        self._checked_policy = policy
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
-        self._given_clock = clock
-        self._time = checked(clock)
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
 
     def _road(
@@ -104,10 +129,6 @@ class Described:
             "cache": self._tokens,
         }
 
-    def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
-        """The exception for what a check behind the road has found; the caller raises it."""
-        return rejection(reason, claim=claim, error=self._error)
-
     async def _apresent(
         self,
         validator: road.Validator[Result],
@@ -127,19 +148,9 @@ class Described:
         return validator._conclude(verdict, dpop)
 
     @property
-    def policy(self) -> TokenPolicy:
-        """What the validator demands."""
-        return self._checked_policy
-
-    @property
     def keys(self) -> KeySource:
         """Where the keys come from."""
         return self._key_source
-
-    @property
-    def clock(self) -> Clock:
-        """Returns seconds since 1970-01-01T00:00:00Z."""
-        return self._given_clock
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Counters for operators.
@@ -367,7 +378,10 @@ def _rejection(
         claim = rules.expected[position][0]
     elif reason is Reason.SCOPE_INSUFFICIENT:
         scope = " ".join(rules.scopes)
-    if dpop is not None:
-        # RFC 9449, 7.2: who came with a proof is answered in its scheme.
-        scheme = Scheme("DPoP", algs=dpop.allowed_algorithms)
-    return rejection(reason, claim=claim, scope=scope, error=error, scheme=scheme)
+    return rejection(reason, claim=claim, scope=scope, error=error, scheme=scheme_beside(dpop) or scheme)
+
+
+def scheme_beside(dpop: road.SelfSignedToken | None) -> Scheme | None:
+    """The scheme in which a rejection is answered because of the DPoP proof that came along, if any."""
+    # RFC 9449, 7.2: who came with a proof is answered in its scheme.
+    return None if dpop is None else Scheme("DPoP", algs=dpop.allowed_algorithms)

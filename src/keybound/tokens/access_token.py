@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from keybound._hotpath import batch
 from keybound._hotpath import token as road
@@ -17,7 +17,7 @@ from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, MAX_THREADS, CacheSettings, Limits
 from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
-from keybound.tokens._validator import Described, Token
+from keybound.tokens._validator import Configured, Described, Token
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from keybound.tokens.dpop_proof import DPoPProof
     from keybound.tokens.explain import Explanation
 
-__all__ = ["AccessToken", "AccessTokenValidator"]
+__all__ = ["AccessToken", "AccessTokenValidator", "Requiring"]
+
+Granted = TypeVar("Granted", bound="AccessToken")
 
 
 class AccessToken(Token):
@@ -62,10 +64,32 @@ class AccessToken(Token):
         return authorization_details(self, type)
 
     def __repr__(self) -> str:
-        return f"<keybound.AccessToken {'bearer' if self.confirmation is None else 'bound'}>"
+        return f"<keybound.{type(self).__name__} {'bearer' if self.confirmation is None else 'bound'}>"
 
 
-class AccessTokenValidator(Described, road.Validator[AccessToken]):
+class Requiring(Configured):
+    """A validator of what gives access: it can also be asked what one resource demands."""
+
+    def require(self, token: Granted, demands: Demands) -> Granted:
+        """Check what one resource demands, beyond what this validator demands of every token.
+
+        :param token: what :meth:`validate` has returned
+        :returns: the token
+        :raises InsufficientScope: the token does not meet the demands; ``.challenge()`` tells the client
+            what would
+        :raises ClaimRejected: a claim that had to be looked at is malformed
+        :raises Unavailable: the clock answers with something else than a time
+        """
+        # By what they have: who makes no demands does not load them.
+        check = getattr(type(demands), "check", None)
+        if not isinstance(token, AccessToken) or check is None:
+            raise PolicyError("require takes a verified access token and keybound.Demands")
+        now = None if demands.max_age is None else self._time()
+        check(demands, token, now=now, leeway=self.policy.leeway)
+        return token
+
+
+class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
     """Validates JWT access tokens for one resource server. Make it once; use it from any thread.
 
     :param issuer: the issuer identifier, compared code point by code point (RFC 9068, 4)
@@ -181,24 +205,6 @@ class AccessTokenValidator(Described, road.Validator[AccessToken]):
             self._rejection_of(result, dpop) if isinstance(result, int) else cast(AccessToken, result)
             for result, dpop in zip(results, proofs, strict=True)
         ]
-
-    def require(self, token: AccessToken, demands: Demands) -> AccessToken:
-        """Check what one resource demands, beyond what this validator demands of every token.
-
-        :param token: what :meth:`validate` has returned
-        :returns: the token
-        :raises InsufficientScope: the token does not meet the demands; ``.challenge()`` tells the client
-            what would
-        :raises ClaimRejected: a claim that had to be looked at is malformed
-        :raises Unavailable: the clock answers with something else than a time
-        """
-        # By what they have: who makes no demands does not load them.
-        check = getattr(type(demands), "check", None)
-        if not isinstance(token, AccessToken) or check is None:
-            raise PolicyError("require takes a verified access token and keybound.Demands")
-        now = None if demands.max_age is None else self._time()
-        check(demands, token, now=now, leeway=self.policy.leeway)
-        return token
 
     def _found_meanwhile(self, tokens: list[Any], results: list[road.VerifiedToken | int]) -> list[int]:
         """Places of tokens whose key was unknown and is not any more, the source having been asked."""

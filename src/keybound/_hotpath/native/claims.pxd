@@ -66,6 +66,8 @@ cdef struct kb_claim_rules:
     bint jti_required
     bint expired_accepted
     bint audience_is_client
+    bint iss_required
+    bint aud_required
     bint has_max_lifetime
     bint has_max_age
     bint has_max_expiry_distance

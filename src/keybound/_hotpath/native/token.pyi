@@ -4,6 +4,7 @@ from typing import Any, Generic, TypeVar, final
 from keybound._hotpath.contract import ClaimRules, HeaderRules
 from keybound._hotpath.header import Header
 from keybound._hotpath.native.cache import TokenCache
+from keybound._hotpath.native.claims import CompiledClaims
 from keybound._hotpath.native.signature import VerifyKey
 from keybound.binding.certificate import Certificate
 from keybound.clock import Clock
@@ -40,6 +41,15 @@ class CompiledPolicy:
         self, header_rules: HeaderRules, claim_rules: ClaimRules, result_type: type[VerifiedToken] = ...
     ) -> None: ...
 
+def from_claims(
+    rules: CompiledClaims,
+    result_type: type[VerifiedToken],
+    payload: bytes,
+    json_depth: int,
+    now: float,
+    proof: bytes | None,
+    jkt: bytes | None = None,
+) -> VerifiedToken | int: ...
 def open_parts(
     header: Header, keys: KeyIndex, protected: bytes, payload: bytes, encoded_signature: bytes
 ) -> tuple[Header, bytes] | int: ...

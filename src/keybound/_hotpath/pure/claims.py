@@ -140,7 +140,7 @@ def _kind(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | 
 
 def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     if "iss" not in claims:
-        return None if rules.issuer is None else Reason.ISS_MISSING
+        return None if rules.issuer is None or not rules.iss_required else Reason.ISS_MISSING
     if type(claims["iss"]) is not str:
         return Reason.ISS_INVALID
     if rules.issuer is not None and claims["iss"] != rules.issuer:
@@ -151,7 +151,7 @@ def _issuer(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int 
 def _audience(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
     name = "client_id" if rules.audience_is_client else "aud"
     if name not in claims:
-        return Reason.AUD_MISSING if rules.audiences else None
+        return Reason.AUD_MISSING if rules.audiences and rules.aud_required else None
     value = claims[name]
     if rules.audience_form == AudienceForm.STRING and type(value) is list:
         return Reason.AUD_ARRAY

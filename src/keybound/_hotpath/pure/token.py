@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from keybound._hotpath.compact import split
 from keybound._hotpath.contract import ENTRY_BYTES, ClaimRules, HeaderRules, Kind
-from keybound._hotpath.header import Header, parse_header
+from keybound._hotpath.header import NO_HEADER, Header, NoHeader, parse_header
 from keybound._hotpath.pure import base64url, claims, signature, strict_json
 from keybound._hotpath.pure.cache import Entry, TokenCache, seconds
+from keybound._hotpath.pure.claims import CompiledClaims
 from keybound._hotpath.pure.signature import VerifyKey
 from keybound.clock import Clock
 from keybound.errors import PolicyError, Reason, Unavailable
@@ -26,6 +27,7 @@ __all__ = [
     "SelfSignedToken",
     "Validator",
     "VerifiedToken",
+    "from_claims",
     "open_parts",
     "open_token",
     "thumbprint_beside",
@@ -86,7 +88,7 @@ class VerifiedToken:
 
     __slots__ = ("_claims", "_header", "_payload")
 
-    _header: Header
+    _header: Header | NoHeader
     _payload: bytes
     _claims: FrozenDict | None
 
@@ -243,7 +245,32 @@ def validate(
     verdict = claims.check(policy._claim_rules, payload, policy._header.rules.json_depth, now, proof, jkt)
     if verdict != OK:
         return verdict
-    token = object.__new__(cast(Any, policy._result_type))
+    return _token_of(policy._result_type, header, payload)
+
+
+def from_claims(
+    rules: CompiledClaims,
+    result_type: type[VerifiedToken],
+    payload: bytes,
+    json_depth: int,
+    now: float,
+    proof: bytes | None,
+    jkt: bytes | None = None,
+) -> VerifiedToken | int:
+    """Validate a claims set that its issuer has vouched for in another way than by signing it alone.
+
+    :param payload: the claims set as JSON text
+    :param now: seconds since 1970-01-01T00:00:00Z
+    :param proof: as for :func:`validate`
+    :param jkt: as for :func:`validate`
+    :returns: a verified token without header, or a verdict
+    """
+    verdict = claims.check(rules, payload, json_depth, now, proof, jkt)
+    return _token_of(result_type, NO_HEADER, payload) if verdict == OK else verdict
+
+
+def _token_of(result_type: type[VerifiedToken], header: Header | NoHeader, payload: bytes) -> VerifiedToken:
+    token = object.__new__(cast(Any, result_type))
     object.__setattr__(token, "_header", header)
     object.__setattr__(token, "_payload", payload)
     object.__setattr__(token, "_claims", None)

@@ -1,0 +1,312 @@
+"""Introspection answers about access tokens: plain JSON (RFC 7662) and signed (RFC 9701)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import orjson
+
+from keybound._hotpath import claims as hot_claims
+from keybound._hotpath import strict_json
+from keybound._hotpath import token as road
+from keybound.binding import proof_of
+from keybound.clock import Clock, system_clock
+from keybound.errors import PolicyError, Reason, TokenRejected, rejection
+from keybound.jose.jwk import JWK
+from keybound.jose.nesting import Opener
+from keybound.keys import KeySource
+from keybound.kinds import TokenKind
+from keybound.limits import DEFAULT_LIMITS, Limits
+from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
+from keybound.profiles.oauth import OAUTH
+from keybound.tokens._validator import Token, TokenValidator, rejection_of, scheme_beside, text_claim
+from keybound.tokens.access_token import AccessToken, Requiring
+
+if TYPE_CHECKING:
+    from keybound.binding.certificate import Certificate
+    from keybound.tokens.dpop_proof import DPoPProof
+
+__all__ = ["IntrospectionResponse", "IntrospectionResponseValidator"]
+
+_OK = int(Reason.OK)
+
+
+class IntrospectionResponse(AccessToken):
+    """What an answer says of an active access token, after every check of its validator.
+
+    Immutable. It is no token: its ``header`` is empty, and ``issuer`` may be missing (RFC 7662, 2.2).
+    """
+
+    __slots__ = ()
+
+    @property
+    def issuer(self) -> str | None:  # type: ignore[override]  # an answer need not repeat who gives it
+        """``iss``, or ``None``."""
+        value: str | None = self.claim("iss")
+        return value
+
+    @property
+    def username(self) -> str | None:
+        """``username``, for people to read, or ``None``."""
+        value: str | None = self.claim("username")
+        return value
+
+    @property
+    def token_type(self) -> str | None:
+        """``token_type`` (RFC 6749, 5.1), or ``None``."""
+        value: str | None = self.claim("token_type")
+        return value
+
+
+class IntrospectionResponseValidator(Requiring):
+    """Validates introspection answers for one resource server. Make it once; use it from any thread.
+
+    The claims pass the same checks, in the same code, as those of JWT access tokens. Since the authorization
+    server answers for the token here and now, members that RFC 7662 leaves optional may be missing unless
+    the options ask for them; ``iss``, ``aud`` and times that are there are checked. Give it the body of an
+    answer with status 200 and nothing else.
+
+    With ``keys`` every answer has to be signed (RFC 9701), and a plain one is refused; without, it has to be
+    plain JSON that came from the endpoint itself over TLS.
+
+    :param issuer: the authorization server, compared code point by code point
+    :param audience: identifier of this resource server, or several; one must be in ``aud`` where there is one
+    :param keys: for signed answers: a :class:`~keybound.JWKSet`, a single :class:`~keybound.JWK`, or a key
+        source
+    :param algorithms: allow-list of ``alg`` values of signed answers; mandatory with ``keys`` unless the
+        profile brings one
+    :param response_audience: as what the authorization server addresses this resource server in a signed
+        answer (RFC 9701, 5); ``audience`` if left out
+    :param response_max_age: greatest time since a signed answer was made, in seconds; ``None`` for answers
+        that are kept as evidence
+    :param decryption: a :class:`keybound.Decryption` where answers are signed and then encrypted; then those
+        that are not encrypted are rejected
+    :param profile: a member of :mod:`keybound.profiles`, whose rules for access tokens hold but for the
+        claims that they require
+    :param token_types: values of which ``token_type`` must be one, whatever their case (RFC 6749, 7.1)
+    :param leeway: clock skew in seconds, granted to every time alike
+    :param max_lifetime: greatest ``exp`` minus ``iat``, in seconds
+    :param max_age: greatest time since ``iat``, in seconds
+    :param required_claims: names that must be present; ``exp`` for whoever remembers answers
+    :param forbidden_claims: names that must not be present
+    :param expected_claims: claims and the one text that each must be
+    :param scopes: scope tokens that must all be there; else 403 ``insufficient_scope``
+    :param binding: what to do about ``cnf``, as for :class:`keybound.AccessTokenValidator`
+    :param limits: ceilings in bytes and nesting
+    :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :raises PolicyError: the options are unsafe, contradictory or impossible
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str | Iterable[str],
+        keys: KeySource | JWK | None = None,
+        algorithms: Iterable[str] | None = None,
+        response_audience: str | Iterable[str] | None = None,
+        response_max_age: float | None = 60,
+        decryption: Opener | None = None,
+        profile: Profile = OAUTH,
+        token_types: str | Iterable[str] = (),
+        leeway: float = 10,
+        max_lifetime: float | None = None,
+        max_age: float | None = None,
+        required_claims: Iterable[str] = (),
+        forbidden_claims: Iterable[str] = (),
+        expected_claims: Mapping[str, str] | None = None,
+        scopes: str | Iterable[str] = (),
+        binding: BindingMode | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Clock = system_clock,
+    ) -> None:
+        audiences = text_list("audience", audience, some=True)
+        policy = TokenPolicy.create(
+            TokenKind.ACCESS_TOKEN,
+            issuer=text("issuer", issuer),
+            audience=audiences,
+            profile=_without_required_claims(profile),
+            leeway=leeway,
+            max_lifetime=max_lifetime,
+            max_age=max_age,
+            required_claims=required_claims,
+            forbidden_claims=forbidden_claims,
+            expected_claims=expected_claims,
+            scopes=scopes,
+            binding=binding,
+            limits=limits,
+            vouched_for=True,
+        )
+        self._configure(policy, clock)
+        rules = policy.claim_rules()
+        self._rules, self._reject = hot_claims.compile_rules(rules), rejection_of(rules, self._error)
+        self._token_types = frozenset(name.lower() for name in text_list("token_types", token_types))
+        if keys is None and not (algorithms is None and decryption is None and response_audience is None):
+            raise PolicyError(
+                "algorithms, decryption and response_audience are for signed answers: give keys"
+            )
+        self._signed = None
+        if keys is not None:
+            self._signed = _SignedAnswers(
+                TokenPolicy.create(
+                    TokenKind.INTROSPECTION_RESPONSE,
+                    issuer=issuer,
+                    audience=audiences if response_audience is None else response_audience,
+                    profile=profile,
+                    algorithms_=algorithms,
+                    leeway=leeway,
+                    max_age=response_max_age,
+                    # A cnf has no meaning outside of the claims about the token.
+                    binding="if-present",
+                    limits=limits,
+                ),
+                Token,
+                keys=keys,
+                clock=clock,
+                decryption=decryption,
+            )
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a validator cannot be pickled")
+
+    def validate(
+        self,
+        raw: str | bytes | Mapping[str, Any],
+        *,
+        certificate: Certificate | None = None,
+        dpop: DPoPProof | None = None,
+        access_token: str | bytes | None = None,
+    ) -> IntrospectionResponse:
+        """Validate an answer together with what came with the access token.
+
+        :param raw: the body of the answer; JSON may have been parsed, if only into a mapping
+        :param certificate: as for :meth:`keybound.AccessTokenValidator.validate`
+        :param dpop: the :class:`~keybound.DPoPProof` made for the access token, or ``None``
+        :param access_token: the access token itself, which a proof is for; the answer does not hold it
+        :raises TokenRejected: the access token must not be accepted; ``.reason`` tells why
+        :raises Unavailable: the key source cannot answer now
+        """
+        beside = _beside(certificate, dpop, access_token)
+        return self._judge(self._plain(raw) if self._signed is None else self._signed.members(raw), beside)
+
+    async def avalidate(
+        self,
+        raw: str | bytes | Mapping[str, Any],
+        *,
+        certificate: Certificate | None = None,
+        dpop: DPoPProof | None = None,
+        access_token: str | bytes | None = None,
+    ) -> IntrospectionResponse:
+        """:meth:`validate` in an event loop, which it never blocks."""
+        beside = _beside(certificate, dpop, access_token)
+        members = self._plain(raw) if self._signed is None else await self._signed.amembers(raw)
+        return self._judge(members, beside)
+
+    def _plain(self, raw: object) -> Mapping[str, Any]:
+        """The object of a JSON text within its ceilings, or a mapping as it is.
+
+        :raises TokenRejected: it is none
+        """
+        if isinstance(raw, Mapping):
+            return raw
+        if not isinstance(raw, (str, bytes)) or not raw:
+            missing = raw is None or isinstance(raw, (str, bytes))
+            raise self._rejection(Reason.TOKEN_MISSING if missing else Reason.TOKEN_NOT_TEXT)
+        data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else bytes(raw)
+        if len(data) > self.policy.limits.token_bytes:
+            raise self._rejection(Reason.TOKEN_TOO_LARGE)
+        reason, value = strict_json.loads(data, self.policy.limits.json_depth)
+        if reason != _OK:
+            raise self._rejection(Reason(reason))
+        if not isinstance(value, Mapping):
+            raise self._rejection(Reason.PAYLOAD_NOT_OBJECT)
+        return value
+
+    def _judge(self, members: Mapping[str, Any], beside: _Beside) -> IntrospectionResponse:
+        # RFC 7662, 2.2: of what is not active nothing else is said.
+        if members.get("active") is not True:
+            raise beside.rejection(Reason.TOKEN_INACTIVE)
+        depth, now = self.policy.limits.json_depth, self._time()
+        result = road.from_claims(
+            self._rules, IntrospectionResponse, self._json(members), depth, now, beside.proof, beside.jkt
+        )
+        if isinstance(result, int):
+            raise self._reject(result, beside.dpop)
+        answer = cast(IntrospectionResponse, result)
+        self._check_members(answer, beside)
+        return answer
+
+    def _json(self, members: Mapping[str, Any]) -> bytes:
+        try:
+            data = orjson.dumps(dict(members))
+        except (TypeError, ValueError, RecursionError):
+            raise self._rejection(Reason.JSON_INVALID) from None
+        # A mapping has not been measured yet.
+        if len(data) > self.policy.limits.token_bytes:
+            raise self._rejection(Reason.TOKEN_TOO_LARGE)
+        return data
+
+    def _check_members(self, answer: IntrospectionResponse, beside: _Beside) -> None:
+        """What only answers say (RFC 7662, 2.2)."""
+        text_claim(answer, "username")
+        token_type = text_claim(answer, "token_type")
+        if token_type is None:
+            if self._token_types:
+                raise beside.rejection(Reason.CLAIM_MISSING, "token_type")
+            return
+        if self._token_types and token_type.lower() not in self._token_types:
+            raise beside.rejection(Reason.CLAIM_MISMATCH, "token_type")
+        # RFC 9449, 6.2: an answer that drops the key makes a bearer token of a bound one.
+        bound = answer.confirmation is not None and "jkt" in answer.confirmation
+        if token_type.lower() == "dpop" and not bound and self.policy.binding != "ignore":
+            raise beside.rejection(Reason.CNF_MISSING)
+
+
+class _Beside(NamedTuple):
+    """What came with the access token, as the road takes it."""
+
+    proof: bytes | None
+    jkt: bytes | None
+    dpop: DPoPProof | None
+
+    def rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
+        return rejection(reason, claim=claim, scheme=scheme_beside(self.dpop))
+
+
+def _beside(
+    certificate: Certificate | None, dpop: DPoPProof | None, access_token: str | bytes | None
+) -> _Beside:
+    if dpop is not None and access_token is None:
+        raise PolicyError("a DPoP proof is for one access token: give access_token as well")
+    return _Beside(proof_of(certificate), road.thumbprint_beside(dpop, access_token), dpop)
+
+
+class _SignedAnswers(TokenValidator[Token]):
+    """The JWT around an answer (RFC 9701, 5), which is good for nothing else."""
+
+    def members(self, raw: Any) -> Mapping[str, Any]:
+        """The answer inside.
+
+        :raises TokenRejected: it is not an answer of this authorization server for this resource server
+        :raises Unavailable: the key source cannot answer now
+        """
+        return self._members_of(self._open(raw))
+
+    async def amembers(self, raw: Any) -> Mapping[str, Any]:
+        """:meth:`members` in an event loop, which it never blocks."""
+        return self._members_of(await self._aopen(raw))
+
+    def _members_of(self, token: Token) -> Mapping[str, Any]:
+        members = token.claim("token_introspection")
+        if not isinstance(members, Mapping):
+            raise self._rejection(Reason.CLAIM_INVALID, "token_introspection")
+        return members
+
+
+def _without_required_claims(profile: Profile) -> Profile:
+    """RFC 7662, 2.2: an answer has no more than ``active``, whatever the tokens themselves carry."""
+    if not isinstance(profile, Profile):
+        raise PolicyError("profile must be one of keybound.profiles")
+    rules = {TokenKind.ACCESS_TOKEN: {"required_claims": ()}}
+    return profile.derive(name=profile.name, source=profile.source, kinds=rules)
