@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,27 @@ def test_who_finds_another_looking_takes_what_there_is(place: Place):
     place.monotonic.advance(1)
     with place.keys._lock:
         assert place.keys.snapshot() is good
+
+
+FORK = """
+import os, sys
+import keybound
+keys = keybound.FileJWKSet(sys.argv[1])
+keys._lock.acquire()
+child = os.fork()
+if child == 0:
+    os._exit(0 if keys.reload() else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_process_reloads_on_its_own(place: Place):
+    """F-17: though the lock was held when it was made."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, str(place.path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"keys":[]}', b"<html>"], ids=repr)

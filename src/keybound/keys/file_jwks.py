@@ -11,6 +11,7 @@ from typing import Any
 from keybound.clock import Clock, checked
 from keybound.errors import InvalidKey, PolicyError
 from keybound.jose.jwk_set import JWKSet
+from keybound.keys import background
 
 __all__ = ["FileJWKSet"]
 
@@ -45,6 +46,7 @@ class FileJWKSet:
         except OSError as error:
             raise PolicyError(f"the file with the keys cannot be read: {type(error).__name__}") from None
         self._check_at = self._monotonic() + check_after
+        background.adopt(self)
 
     def snapshot(self) -> JWKSet:
         """The keys as they are now."""
@@ -97,6 +99,10 @@ class FileJWKSet:
         except OSError:
             return None
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _after_fork(self) -> None:
+        # The thread that holds it has stayed with the parent.
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<keybound.FileJWKSet of {len(self._keys)} keys>"
