@@ -198,7 +198,7 @@ def test_a_new_jwks_uri_takes_over_when_its_keys_are_there(publisher: Publisher)
     other = keybound.testing.FakeIssuer(server.url)
     server.publish("/new", other.jwks)
     publisher.monotonic.advance(120)
-    assert keys.refresh_now() is not None
+    assert keys.refresh_now() is FetchOutcome.UPDATED
     assert [key.kid for key in keys.snapshot()] == [other.key.kid]
 
 

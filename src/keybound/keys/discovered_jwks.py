@@ -125,8 +125,15 @@ class DiscoveredJWKSet:
         outcome = yield from self._metadata._refreshing()
         if not outcome.succeeded:
             return outcome
-        source = yield from self._source()
-        return (yield from source._refreshing())
+        metadata = yield from self._metadata._looking()
+        keys = self._keys
+        if keys is not None and keys.url == metadata.jwks_uri:
+            return (yield from keys._refreshing())
+        candidate = self._candidate(metadata)
+        outcome = yield from candidate._refreshing()
+        if outcome.succeeded:
+            self._take(candidate)
+        return outcome
 
     def _source(self) -> Plan[RemoteJWKSet]:
         """The keys in use, those of the ``jwks_uri`` that the metadata names if they are at hand."""
@@ -140,10 +147,14 @@ class DiscoveredJWKSet:
             candidate._refresh_in_background(candidate._monotonic())
             return keys
         yield from candidate._looking()
+        self._take(candidate)
+        return candidate
+
+    def _take(self, candidate: RemoteJWKSet) -> None:
+        """From now on these are the keys, unless somebody has purged or the metadata has moved on."""
         with self._lock:
             if self._next is candidate:
                 self._keys, self._next = candidate, None
-        return candidate
 
     def _candidate(self, metadata: IssuerMetadata) -> RemoteJWKSet:
         with self._lock:
