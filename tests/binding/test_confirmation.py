@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import inspect
 import json
+import pathlib
+import re
 import subprocess
 import sys
 from typing import Any
@@ -331,3 +334,40 @@ def test_s001_05_another_certificate_of_the_same_client(world: Any, judge: Any) 
 def test_s004_08_the_confirmation_is_what_the_token_says(world: Any, judge: Any) -> None:
     token = judge.accepts(world.token(certificate=world.client), certificate=world.client.der)
     assert token.confirmation == {"x5t#S256": keybound.thumbprint(world.client.der)}
+
+
+def test_s000_17_the_certificate_is_data(world: Any, judge: Any) -> None:
+    """A gateway has shaken hands long ago; here it arrives as octets or text, in any form."""
+    raw = world.token(certificate=world.client)
+    hashed = hashlib.sha256(world.client.der)
+    for certificate in (
+        world.client.der,
+        world.client.pem,
+        world.client.pem.decode(),
+        hashed.digest(),
+        keybound.PresentedCertificate.from_sha256(hashed.hexdigest()),
+    ):
+        judge.accepts(raw, certificate=certificate)
+
+
+@pytest.mark.parametrize("twin", ["pure", "native"])
+def test_s003_09_thumbprints_are_compared_in_constant_time(twin: str) -> None:
+    """The comparison itself, as it is written: no branch and no early end between the 32 octets."""
+    if twin == "pure":
+        from keybound._hotpath.pure import claims
+
+        source = inspect.getsource(claims.thumbprint_verdict)
+        assert "compare_digest(" in source
+        assert "==" not in source.partition("compare_digest(")[2].splitlines()[0]
+        return
+    source = pathlib.Path(__file__).parents[2].joinpath("ext/claims.pyx").read_text(encoding="utf-8")
+    (loop,) = re.findall(r"int kb_equal_digests\(.*?for \([^)]*\) \{(.*?)\}", source, re.DOTALL)
+    assert "difference |=" in loop
+    assert not re.search(r"\b(if|return|break)\b|\?|&&|\|\|", loop)
+
+
+def test_s004_09_a_resource_can_demand_a_certificate_with_every_request(world: Any, judge: Any) -> None:
+    judge.accepts(world.token(certificate=world.client), certificate=world.client.der, binding="required")
+    for raw in (world.token(), world.token(certificate=world.client)):
+        for verdict in judge.verdicts(world.validator(binding="required"), raw, None):
+            assert verdict in (Reason.CNF_MISSING, Reason.CERTIFICATE_MISSING)

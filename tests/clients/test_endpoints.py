@@ -117,6 +117,7 @@ def test_the_trap_of_pushed_requests_is_told() -> None:
 
 
 def test_client_metadata() -> None:
+    """S001-04: metadata of both sides decides; that of the server is in every test above."""
     assert ClientOverMtls.from_metadata({}) == ClientOverMtls(authentication="client_secret_basic")
     metadata = {
         "token_endpoint_auth_method": "private_key_jwt",

@@ -146,6 +146,7 @@ def settle(source: Any) -> None:
 
 
 def test_metadata_is_fetched_once(publisher: Publisher) -> None:
+    """S004-31: built once, not with every request."""
     metadata = publisher.metadata()
     assert not metadata.ready
     metadata.warm()
