@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from keybound._hotpath.contract import Marker
+from keybound._hotpath.markers import markers
 from keybound._hotpath.scope import scope_tokens
 from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError, Reason, TokenRejected, rejection
@@ -12,7 +14,7 @@ from keybound.frozen import FrozenDict, freeze
 from keybound.jose.jwk import JWK
 from keybound.jose.nesting import Opener
 from keybound.keys import KeySource
-from keybound.kinds import TokenKind
+from keybound.kinds import TokenKind, classify
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy, check_length, text, text_list
 from keybound.profiles.oauth import OAUTH
@@ -32,6 +34,8 @@ case (RFC 9101, 6.3), and the others have to say the same or are not looked at."
 _NESTED = ("request", "request_uri")
 _OF_THE_JWT = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 _ALWAYS_COMPARED = frozenset({"client_id", "response_type"})
+
+_OF_A_REQUEST = Marker.REQUEST | Marker.ACCESS
 
 
 class RequestObject(JudgedToken):
@@ -265,6 +269,9 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
             raise _invalid_request(Reason.SUBJECT_IS_CLIENT)
         if token.claim("client_id", self._client_id) != self._client_id:
             raise _invalid_request(Reason.CLAIM_MISMATCH, "client_id")
+        # RFC 9101, 4: without its type it shows what it is by the parameters that no other kind has.
+        if classify(token.header, {}) is None and not markers(token.claims) & _OF_A_REQUEST:
+            raise self._rejection(Reason.KIND_MISMATCH)
         name = mistyped(token.claims)
         if name is not None:
             raise self._rejection(Reason.CLAIM_INVALID, name)
