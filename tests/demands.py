@@ -17,7 +17,7 @@ TESTS = Path(__file__).parent
 TARGET = TESTS / "DEMANDS.md"
 
 DEMANDS = {
-    "S000-01": "mTLS client authentication takes an endpoint from `mtls_endpoint_aliases` where it has an alias",
+    "S000-01": "mTLS client authentication takes an endpoint from its alias where it has one",
     "S000-02": "certificate-bound tokens take the token endpoint from the aliases",
     "S000-03": "PAR with `private_key_jwt` stays at the root, even though an alias exists",
     "S000-04": 'in "mTLS everywhere" mode every endpoint is that of the root',

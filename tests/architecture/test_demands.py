@@ -19,8 +19,17 @@ def test_every_demand_is_held_or_for_later():
     assert set(demands.DEMANDS) - held == set(demands.LATER)
 
 
-def test_the_document_is_that_of_the_tests():
-    assert (TESTS / "DEMANDS.md").read_text(encoding="utf-8") == demands.document()
+def test_the_document_lists_tests_that_there_are():
+    """It may lack a new one; what it says is true."""
+    rows = re.findall(
+        r"^\| (S\S+) \| (.*?) \| (.*?) \|$", (TESTS / "DEMANDS.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert [(demand, text) for demand, text, _ in rows] == list(demands.DEMANDS.items())
+    holders = demands.holders()
+    for demand, _, held in rows:
+        listed = re.findall(r"`([^`]+)`", held)
+        assert set(listed) <= set(holders[demand]), demand
+        assert bool(listed) is (demand not in demands.LATER), demand
 
 
 def test_no_test_names_a_demand_that_there_is_not():
