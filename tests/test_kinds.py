@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import keybound
-from keybound.kinds import FOREIGN_MARKERS, TYPES, TokenKind
+from keybound.kinds import FOREIGN_MARKERS, LOGOUT_EVENT, TYPES, TokenKind
 
 
 @pytest.mark.parametrize("typ", TYPES)
@@ -21,7 +21,9 @@ def test_a_type_of_its_own_decides(typ: str) -> None:
     ("claims", "kind"),
     [
         ({"htm": "GET", "htu": "https://rs.example/", "jti": "j"}, TokenKind.DPOP_PROOF),
-        ({"events": {}, "sub": "u", "nonce": "n"}, TokenKind.LOGOUT_TOKEN),
+        ({"events": {LOGOUT_EVENT: {}}, "sub": "u", "nonce": "n"}, TokenKind.LOGOUT_TOKEN),
+        ({"events": {"https://example.com/event": {}}, "sub": "u"}, TokenKind.SECURITY_EVENT_TOKEN),
+        ({"events": LOGOUT_EVENT}, TokenKind.SECURITY_EVENT_TOKEN),
         ({"token_introspection": {"active": True}}, TokenKind.INTROSPECTION_RESPONSE),
         ({"response_type": "code", "client_id": "c", "nonce": "n"}, TokenKind.REQUEST_OBJECT),
         ({"login_hint": "u", "scope": "openid"}, TokenKind.REQUEST_OBJECT),

@@ -14,7 +14,7 @@ from typing import Any
 from keybound._hotpath.contract import Marker
 from keybound._hotpath.markers import markers
 
-__all__ = ["FOREIGN_MARKERS", "TYPES", "TokenKind", "classify"]
+__all__ = ["FOREIGN_MARKERS", "LOGOUT_EVENT", "TYPES", "TokenKind", "classify"]
 
 
 class TokenKind(str, enum.Enum):
@@ -47,6 +47,9 @@ TYPES: Mapping[str, TokenKind] = MappingProxyType(
 )
 """``typ`` values that belong to one kind alone (RFC 9068, 2.1; draft-ietf-oauth-rfc7523bis, 4; RFC 9101,
 10.8; RFC 9449, 4.2; RFC 9701, 4; OpenID Connect Back-Channel Logout, 2.4; RFC 8417, 2.3)."""
+
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+"""What makes a security event token a logout token (OpenID Connect Back-Channel Logout, 2.4)."""
 
 _ALL = sum(Marker)
 
@@ -83,12 +86,15 @@ def classify(header: Mapping[str, Any], claims: Mapping[str, Any]) -> TokenKind 
     if isinstance(typ, str) and (known := TYPES.get(typ.lower().removeprefix("application/"))):
         return known
     found = markers(claims)
-    return next((kind for marker, kind in _TELLING if marker & found), None)
+    kind = next((kind for marker, kind in _TELLING if marker & found), None)
+    if kind is TokenKind.SECURITY_EVENT_TOKEN and isinstance(claims["events"], Mapping):
+        return TokenKind.LOGOUT_TOKEN if LOGOUT_EVENT in claims["events"] else kind
+    return kind
 
 
 _TELLING = (
     (Marker.PROOF, TokenKind.DPOP_PROOF),
-    (Marker.EVENTS, TokenKind.LOGOUT_TOKEN),
+    (Marker.EVENTS, TokenKind.SECURITY_EVENT_TOKEN),
     (Marker.INTROSPECTION, TokenKind.INTROSPECTION_RESPONSE),
     (Marker.REQUEST, TokenKind.REQUEST_OBJECT),
     (Marker.RESPONSE, TokenKind.AUTHORIZATION_RESPONSE),

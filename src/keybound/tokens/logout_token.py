@@ -10,12 +10,12 @@ from keybound.errors import Reason
 from keybound.jose.jwk import JWK
 from keybound.jose.nesting import Opener
 from keybound.keys import KeySource
-from keybound.kinds import TokenKind
+from keybound.kinds import LOGOUT_EVENT, TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
 from keybound.tokens._validator import text_claim
-from keybound.tokens.security_event_token import LOGOUT_EVENT, EventTokenValidator, SecurityEventToken
+from keybound.tokens.security_event_token import EventTokenValidator, SecurityEventToken
 
 if TYPE_CHECKING:
     from keybound.stores import ReplayStore

@@ -18,7 +18,7 @@ from keybound.frozen import FrozenDict
 from keybound.jose.jwk import JWK
 from keybound.jose.nesting import Opener
 from keybound.keys import KeySource
-from keybound.kinds import TokenKind
+from keybound.kinds import LOGOUT_EVENT, TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
@@ -28,10 +28,7 @@ from keybound.tokens.subject_identifier import is_subject_identifier, is_uri
 if TYPE_CHECKING:
     from keybound.stores import ReplayStore
 
-__all__ = ["LOGOUT_EVENT", "EventTokenValidator", "SecurityEventToken", "SecurityEventTokenValidator"]
-
-LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
-"""What makes a security event token a logout token (OpenID Connect Back-Channel Logout, 2.4)."""
+__all__ = ["EventTokenValidator", "SecurityEventToken", "SecurityEventTokenValidator"]
 
 _AUDIENCE = (
     Reason.AUD_MISSING,
