@@ -263,6 +263,29 @@ def present(value: Any) -> None:
 
 FORM = {"client_assertion_type": keybound.CLIENT_ASSERTION_TYPE, "client_assertion": "a.b.c"}
 
+OF_A_PROVIDER: dict[str, Any] = {"issuer": "i", "client_id": "c", "keys": KEYS, **SETTINGS}
+PROVIDER = FakeIssuer("i", key=KEY)
+ID_TOKEN = PROVIDER.id_token(client_id="c", access_token="a", code="c", state="s", auth_time=1)
+
+
+def id_tokens(**options: Any) -> keybound.IDTokenValidator:
+    return keybound.IDTokenValidator(**OF_A_PROVIDER | options)
+
+
+def logout_tokens(**options: Any) -> keybound.LogoutTokenValidator:
+    return keybound.LogoutTokenValidator(**OF_A_PROVIDER | options)
+
+
+def events(**options: Any) -> keybound.SecurityEventTokenValidator:
+    return keybound.SecurityEventTokenValidator(
+        **{"issuer": "i", "audience": "a", "keys": KEYS} | SETTINGS | options
+    )
+
+
+def introspection(**options: Any) -> keybound.IntrospectionResponseValidator:
+    return keybound.IntrospectionResponseValidator(**{"issuer": "i", "audience": "a"} | options)
+
+
 # Every place for a value, one at a time.
 ONE_VALUE = {
     "validate": lambda value: VALIDATOR.validate(value),
@@ -442,6 +465,46 @@ ONE_VALUE = {
     "require token": lambda value: VALIDATOR.require(value, Demands(roles="r")),
     "require demands": lambda value: VALIDATOR.require(VALIDATED, value),
     "Demands.check": lambda value: Demands(roles="r").check(value),
+    "id token": lambda value: id_tokens().validate(value, nonce=None),
+    "id token hint": lambda value: id_tokens().validate_hint(value),
+    **{
+        f"id token {name}": lambda value, name=name: id_tokens().validate(
+            ID_TOKEN, **{"nonce": None} | {name: value}
+        )
+        for name in ("nonce", "access_token", "code", "state", "max_age")
+    },
+    **{
+        f"id token option {name}": lambda value, name=name: id_tokens(**{name: value})
+        for name in inspect.signature(keybound.IDTokenValidator).parameters
+    },
+    "logout token": lambda value: logout_tokens().validate(value),
+    **{
+        f"logout token option {name}": lambda value, name=name: logout_tokens(**{name: value})
+        for name in inspect.signature(keybound.LogoutTokenValidator).parameters
+    },
+    "security event": lambda value: events().validate(value),
+    **{
+        f"security event option {name}": lambda value, name=name: events(**{name: value})
+        for name in inspect.signature(keybound.SecurityEventTokenValidator).parameters
+    },
+    "introspection": lambda value: introspection().validate(value),
+    "introspection signed": lambda value: introspection(keys=KEYS, **SETTINGS).validate(value),
+    **{
+        f"introspection {name}": lambda value, name=name: introspection().validate(
+            {"active": True} | {name: value}
+        )
+        for name in ("active", "iss", "aud", "exp", "scope", "cnf", "username", "token_type", "other")
+    },
+    **{
+        f"introspection beside {name}": lambda value, name=name: introspection().validate(
+            {"active": True, "cnf": {"jkt": "A" * 43}}, **{name: value}
+        )
+        for name in ("certificate", "dpop", "access_token")
+    },
+    **{
+        f"introspection option {name}": lambda value, name=name: introspection(**{name: value})
+        for name in inspect.signature(keybound.IntrospectionResponseValidator).parameters
+    },
     "client assertion": lambda value: assertions().validate(value),
     "client assertion endpoint": present,
     "client assertion grant_type": lambda value: assertions(grant_types="g").validate(
@@ -586,9 +649,10 @@ DEMANDED = {
 def test_any_claim_that_is_demanded(world: Any, name: str, value: Any) -> None:
     judged = world.validator()
     for claim in (value, [value], {"roles": value}, [{"type": "t", "actions": value}]):
+        raw = None
         with contextlib.suppress(TypeError, ValueError, RecursionError):
             raw = world.token(**{name: json.loads(json.dumps(claim))})
-            only_ours(lambda raw: judged.require(judged.validate(raw), DEMANDED[name]), raw)
+        only_ours(lambda raw: judged.require(judged.validate(raw), DEMANDED[name]), raw)
 
 
 @given(
@@ -596,8 +660,51 @@ def test_any_claim_that_is_demanded(world: Any, name: str, value: Any) -> None:
 )
 def test_any_claim_of_an_authorization_response(world: Any, name: str, value: Any) -> None:
     judged = responses(issuer=world.issuer.issuer, client_id="client-1", keys=world.keys, clock=world.clock)
+    claim = None
     with contextlib.suppress(TypeError, ValueError, RecursionError):
         claim = json.loads(json.dumps(value))
-        for claims in ({name: claim}, {"error": "e", name: claim}):
-            raw = world.issuer.authorization_response(**{"state": "s"} | claims)
-            only_ours(lambda raw: judged.validate(raw, state="s"), raw)
+    for claims in ({name: claim}, {"error": "e", name: claim}):
+        raw = world.issuer.authorization_response(**{"state": "s"} | claims)
+        only_ours(lambda raw: judged.validate(raw, state="s"), raw)
+
+
+OF_A_KIND: dict[str, tuple[Any, Any, list[str]]] = {
+    "id token": (
+        lambda **claims: PROVIDER.id_token(**{"client_id": "c"} | claims),
+        lambda raw: id_tokens(acr_values="x", max_age=60).validate(
+            raw, nonce="n", access_token="a", code="c", state="s"
+        ),
+        ["azp", "nonce", "acr", "auth_time", "at_hash", "c_hash", "s_hash", "aud", "sub"],
+    ),
+    "logout token": (
+        lambda **claims: PROVIDER.logout_token(**{"client_id": "c"} | claims),
+        lambda raw: logout_tokens().validate(raw),
+        ["events", "sid", "sub", "txn", "toe", "aud"],
+    ),
+    "security event": (
+        lambda **claims: PROVIDER.security_event_token(**{"audience": "a"} | claims),
+        lambda raw: events(event_types="a:b").validate(raw),
+        ["events", "sub_id", "txn", "toe", "jti"],
+    ),
+    "introspection": (
+        lambda **claims: PROVIDER.introspection_jwt(audience="a", **claims),
+        lambda raw: introspection(keys=KEYS, **SETTINGS, token_types="x").validate(raw),
+        ["token_introspection", "aud", "iat"],
+    ),
+}
+
+
+@given(st.sampled_from(sorted(OF_A_KIND)), st.data(), ANYTHING)
+def test_any_claim_of_a_kind(kind: str, data: st.DataObject, value: Any) -> None:
+    forge, judge, names = OF_A_KIND[kind]
+    name = data.draw(st.sampled_from(names))
+    for claim in (
+        value,
+        {"a:b": value},
+        {"format": "email", "email": value},
+        {"active": True, "username": value},
+    ):
+        raw = None
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            raw = forge(**{name: json.loads(json.dumps(claim))})
+        only_ours(judge, raw)

@@ -18,6 +18,14 @@ True
 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.'
 >>> clock.advance(301)  # and ``good`` has expired
 
+The other kinds of token and answer come from the same issuer:
+
+>>> id_token = issuer.id_token(client_id="client-1", nonce="n", access_token=good)
+>>> logout_token = issuer.logout_token(client_id="client-1", session_id="s-1")
+>>> event = issuer.security_event_token(audience="https://receiver.example.com", txn="t-1")
+>>> answer = issuer.introspection_response(certificate=client, scope="accounts:read")
+>>> signed_answer = issuer.introspection_jwt(answer, audience="https://rs.example.com")
+
 Encrypted tokens of every algorithm come from :func:`encrypt_jwe`, and from :func:`encrypt_jwe_json` in the
 JSON serializations:
 
