@@ -397,6 +397,23 @@ def test_hints_may_be_expired_and_nothing_else(judge_of: Any, alg: str) -> None:
     rejects(hint(key=SigningKey.generate(alg, kid=issuer.key.kid)), Reason.SIGNATURE_INVALID)
 
 
+@pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
+def test_a_hint_with_the_former_secret(judge_of: Any, alg: str) -> None:
+    """S004-24 with S004-23: a hint is one of the places where a former secret is still good."""
+    new, old, other = (FakeIssuer(ISSUER, alg=alg, clock=CLOCK) for _ in range(3))
+
+    def making(package: ModuleType, *, known: int = 2) -> Any:
+        secrets = [package.JWK.from_secret(each.key.secret, alg=alg) for each in (new, old)]
+        return make(package, provider=new, keys=package.JWKSet(secrets[:known]))
+
+    judge = judge_of(making)
+    hints = [issuer.id_token(client_id=CLIENT, lifetime=-WEEK) for issuer in (new, old, other)]
+    for hint in hints[:2]:
+        judge.accepts(hint, method="validate_hint")
+    judge.rejects(hints[2], Reason.SIGNATURE_INVALID, method="validate_hint")
+    judge.rejects(hints[1], Reason.SIGNATURE_INVALID, method="validate_hint", options={"known": 1})
+
+
 # What an operator may ask for
 
 
