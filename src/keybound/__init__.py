@@ -64,6 +64,7 @@ if typing.TYPE_CHECKING:
     from keybound.tokens.id_token import IDToken, IDTokenValidator
     from keybound.tokens.introspection import IntrospectionResponse, IntrospectionResponseValidator
     from keybound.tokens.issuer_router import IssuerRouter
+    from keybound.tokens.load_balancer import LoadBalancerToken, LoadBalancerTokenValidator
     from keybound.tokens.logout_token import LogoutToken, LogoutTokenValidator
     from keybound.tokens.request_object import RequestObject, RequestObjectValidator
     from keybound.tokens.response_mode import ResponseMode
@@ -110,6 +111,8 @@ __all__ = [
     "KeyRejected",
     "KeyboundError",
     "Limits",
+    "LoadBalancerToken",
+    "LoadBalancerTokenValidator",
     "LogoutToken",
     "LogoutTokenValidator",
     "MalformedToken",
@@ -163,6 +166,7 @@ def __getattr__(name: str) -> object:
         **dict.fromkeys(("IDToken", "IDTokenValidator"), "tokens.id_token"),
         **dict.fromkeys(("IntrospectionResponse", "IntrospectionResponseValidator"), "tokens.introspection"),
         **dict.fromkeys(("RequestObject", "RequestObjectValidator"), "tokens.request_object"),
+        **dict.fromkeys(("LoadBalancerToken", "LoadBalancerTokenValidator"), "tokens.load_balancer"),
         **dict.fromkeys(("LogoutToken", "LogoutTokenValidator"), "tokens.logout_token"),
         **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),
         **dict.fromkeys(("DiscoveredJWKSet", "FileJWKSet", "HTTPTransport"), "keys"),

@@ -53,6 +53,8 @@ NAMES = [
     "KeyRejected",
     "KeyboundError",
     "Limits",
+    "LoadBalancerToken",
+    "LoadBalancerTokenValidator",
     "LogoutToken",
     "LogoutTokenValidator",
     "MalformedToken",
