@@ -564,7 +564,7 @@ cdef VerifiedToken _made(result_type, header, bytes payload):
 cdef class Validator:
     """The road with everything on it that stays the same from token to token."""
 
-    def __init__(self, policy, *, source, static_keys, clock, to_proof, reject, cache):
+    def __init__(self, policy, *, source, static_keys, clock, to_proof, reject, cache, opener=None):
         self._policy = policy
         self._source = source
         self._seek = getattr(source, "refresh_for", None)
@@ -573,6 +573,7 @@ cdef class Validator:
         self._to_proof = to_proof
         self._reject = reject
         self._cache = cache
+        self._opener = opener
         self._thumbprints = {}
 
     def __class_getitem__(cls, item):
@@ -595,9 +596,11 @@ cdef class Validator:
         result = self._run(self.index(), raw, certificate, dpop)
         if isinstance(result, VerifiedToken):
             return result
-        if result == REASON_KEY_UNKNOWN and self._seek is not None and self._seek(self._kid(raw)):
-            # The source has newer keys now, and this one among them.
-            result = self._run(self.index(), raw, certificate, dpop)
+        if result == REASON_KEY_UNKNOWN and self._seek is not None:
+            kid = self._kid(raw)
+            if kid is not None and self._seek(kid):
+                # The source has newer keys now, and this one among them.
+                result = self._run(self.index(), raw, certificate, dpop)
         return self._conclude(result, dpop)
 
     def _conclude(self, result, dpop=None):
@@ -613,6 +616,10 @@ cdef class Validator:
     def _kid(self, raw):
         """``kid`` of a token whose header has passed its rules."""
         cdef Segments segments
+        if self._opener is not None:
+            raw = self._opener.open(raw)
+            if isinstance(raw, int):
+                return None
         if split_raw(self._policy._header, raw, &segments) != REASON_OK:
             return None
         header = self._policy._header.parse(segments.at[:segments.first_dot])
@@ -624,7 +631,12 @@ cdef class Validator:
         cdef kb_proof proof = proof_of(presented, None)
         cdef kb_lasting lasting
         if dpop is not None:
+            # RFC 9449, 4.2: a proof is made for the token as it is presented, encrypted or not.
             add_key(&proof, dpop, raw)
+        if self._opener is not None:
+            raw = self._opener.open(raw)
+            if isinstance(raw, int):
+                return raw
         if not self.caches(raw):
             return _validate(self._policy, keys, raw, now, &proof, &lasting)
         known = self.find(keys, raw, now, &proof)

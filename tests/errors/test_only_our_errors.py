@@ -562,6 +562,7 @@ OPTIONS += [
     "allow_missing_exp",
     "scopes",
     "binding",
+    "decryption",
     "limits",
     "clock",
     "cache",

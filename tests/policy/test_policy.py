@@ -115,6 +115,8 @@ HUGE = 10**400
         {"binding": ""},
         {"binding": False},
         {"binding": ["required"]},
+        {"decryption": "key"},
+        {"decryption": keybound.Decryption},
         {"limits": None},
         {"limits": {}},
         {"limits": 5},

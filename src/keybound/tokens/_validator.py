@@ -93,9 +93,15 @@ class Described(Configured):
     _key_source: KeySource
     _refreshing: RefreshingKeySource | None
     _tokens: token_cache.TokenCache | None
+    _decryption: Opener | None
 
     def _describe(
-        self, policy: TokenPolicy, keys: KeySource | JWK, clock: Clock, cache: CacheSettings | None
+        self,
+        policy: TokenPolicy,
+        keys: KeySource | JWK,
+        clock: Clock,
+        cache: CacheSettings | None,
+        decryption: Opener | None = None,
     ) -> None:
         """Check what every validator is given besides its policy.
 
@@ -104,6 +110,9 @@ class Described(Configured):
         self._configure(policy, clock)
         if cache is not None and not isinstance(cache, CacheSettings):
             raise PolicyError("cache must be a keybound.CacheSettings or None")
+        if decryption is not None and not isinstance(decryption, Opener):
+            raise PolicyError("decryption must be a keybound.Decryption or None")
+        self._decryption = decryption
         _check_cache(policy, cache)
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
@@ -127,6 +136,7 @@ class Described(Configured):
             "to_proof": proof_of,
             "reject": rejection_of(claim_rules, self._error),
             "cache": self._tokens,
+            "opener": self._decryption,
         }
 
     async def _apresent(
@@ -227,10 +237,7 @@ class TokenValidator(Described, Generic[Result]):
         decryption: Opener | None = None,
         replay: ReplayStore | None = None,
     ) -> None:
-        self._describe(policy, keys, clock, cache)
-        if decryption is not None and not isinstance(decryption, Opener):
-            raise PolicyError("decryption must be a keybound.Decryption or None")
-        self._decryption = decryption
+        self._describe(policy, keys, clock, cache, decryption)
         self._uses = None
         if replay is not None:
             from keybound.tokens._one_use import OneUse
@@ -248,23 +255,11 @@ class TokenValidator(Described, Generic[Result]):
         :raises TokenRejected: it is not
         :raises Unavailable: the key source cannot answer now
         """
-        return self._validator.validate(self._signed(raw))
-
-    def _signed(self, raw: str | bytes) -> str | bytes:
-        """The signed token inside an encrypted one, or the token itself where there is no ``decryption``.
-
-        :raises TokenRejected: it does not open
-        """
-        if self._decryption is None:
-            return raw
-        opened = self._decryption.open(raw)
-        if isinstance(opened, int):
-            raise self._rejection(Reason(opened))
-        return opened
+        return self._validator.validate(raw)
 
     async def _aopen(self, raw: str | bytes) -> Result:
         """:meth:`_open` for an event loop."""
-        return await self._apresent(self._validator, self._signed(raw))
+        return await self._apresent(self._validator, raw)
 
     def _use(self, token: Result) -> Result:
         """``token``, which is used up now; the last check, so that only a good one is.

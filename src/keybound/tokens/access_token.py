@@ -12,6 +12,7 @@ from keybound._hotpath.scope import scope_tokens
 from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError, Reason, TokenRejected
 from keybound.frozen import FrozenDict
+from keybound.jose.nesting import Opener
 from keybound.keys import KeySource
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, MAX_THREADS, CacheSettings, Limits
@@ -108,6 +109,8 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
     :param scopes: scope tokens that must all be there; else 403 ``insufficient_scope``
     :param binding: ``"if-present"`` checks ``cnf`` where there is one, ``"required"`` demands one,
         ``"ignore"`` accepts a stolen bound token from anybody
+    :param decryption: a :class:`keybound.Decryption` where tokens are signed and then encrypted; then those
+        that are not encrypted are rejected (RFC 9068, 4)
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
     :param cache: bounds of the cache of verified tokens, or ``None`` for no cache
@@ -132,6 +135,7 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         allow_missing_exp: bool = False,
         scopes: str | Iterable[str] = (),
         binding: BindingMode | None = None,
+        decryption: Opener | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
         cache: CacheSettings | None = DEFAULT_CACHE,
@@ -154,7 +158,7 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
             binding=binding,
             limits=limits,
         )
-        self._describe(policy, keys, clock, cache)
+        self._describe(policy, keys, clock, cache, decryption)
         compiled, situation = self._road(AccessToken)
         self._rejection_of = situation["reject"]
         super().__init__(compiled, **situation)
@@ -194,17 +198,26 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         workers = _usable_cores() if threads is None else threads
         if type(workers) is not int or not 1 <= workers <= MAX_THREADS:
             raise PolicyError(f"threads must be a whole number from 1 to {MAX_THREADS}")
-        results = batch.validate_many(self, tokens, presented, proofs, workers)
+        results = self._judge_many(tokens, presented, proofs, workers)
         again = self._found_meanwhile(tokens, results)
         if again:
             chosen = [[values[place] for place in again] for values in (tokens, presented, proofs)]
-            later = batch.validate_many(self, chosen[0], chosen[1], chosen[2], workers)
+            later = self._judge_many(chosen[0], chosen[1], chosen[2], workers)
             for place, result in zip(again, later, strict=True):
                 results[place] = result
         return [
             self._rejection_of(result, dpop) if isinstance(result, int) else cast(AccessToken, result)
             for result, dpop in zip(results, proofs, strict=True)
         ]
+
+    def _judge_many(
+        self, tokens: list[Any], certificates: list[Any], proofs: list[Any], threads: int
+    ) -> list[road.VerifiedToken | int]:
+        if self._decryption is None:
+            return batch.validate_many(self, tokens, certificates, proofs, threads)
+        # Decryption is not native, and most of the work.
+        keys = self._key_source.snapshot()
+        return [self._judge(keys, *given) for given in zip(tokens, certificates, proofs, strict=True)]
 
     def _found_meanwhile(self, tokens: list[Any], results: list[road.VerifiedToken | int]) -> list[int]:
         """Places of tokens whose key was unknown and is not any more, the source having been asked."""
@@ -231,7 +244,8 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         """
         from keybound.tokens.explain import explain
 
-        return explain(self.policy, *self._situation(), raw, certificate, dpop)
+        keys, now = self._situation()
+        return explain(self.policy, keys, now, raw, certificate, dpop, self._decryption)
 
 
 def _listed(name: str, values: Iterable[Any]) -> list[Any]:

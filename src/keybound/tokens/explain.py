@@ -15,6 +15,7 @@ from keybound._hotpath.contract import DETAIL_SHIFT, Binding, ClaimRules
 from keybound._hotpath.header import Header, parse_header
 from keybound.binding import proof_of
 from keybound.errors import Reason
+from keybound.jose.nesting import Opener
 from keybound.policy import TokenPolicy
 
 if TYPE_CHECKING:
@@ -63,12 +64,18 @@ def explain(
     raw: object,
     certificate: Certificate | None,
     dpop: token.SelfSignedToken | None = None,
+    decryption: Opener | None = None,
 ) -> Explanation:
     """Every check of ``policy`` on a token, one by one; see :class:`Explanation`."""
     proof, jkt = proof_of(certificate), token.thumbprint_beside(dpop, raw)
     rules = policy.header_rules()
     checks: list[Check] = []
-    parts = split(rules, raw)
+    content = raw
+    if decryption is not None:
+        content = decryption.open(raw)
+        _add(checks, "encryption", content)
+    closed = decryption is not None and isinstance(content, int)
+    parts = None if closed else split(rules, content)
     _add(checks, "size and segments", parts)
     header: Header | int | None = None
     if isinstance(parts, tuple):

@@ -187,11 +187,11 @@ class IDTokenValidator(TokenValidator[IDToken]):
         :raises TokenRejected: it is not an ID token of this issuer for this client
         :raises Unavailable: the key source cannot answer now
         """
-        return self._check_parties(self._hints.validate(self._signed(raw)))
+        return self._check_parties(self._hints.validate(raw))
 
     async def avalidate_hint(self, raw: str | bytes) -> IDToken:
         """:meth:`validate_hint` in an event loop, which it never blocks."""
-        return self._check_parties(await self._apresent(self._hints, self._signed(raw)))
+        return self._check_parties(await self._apresent(self._hints, raw))
 
     def _validator_of_hints(self) -> road.Validator[IDToken]:
         compiled, situation = self._road(IDToken, _of_the_past)

@@ -71,7 +71,7 @@ cdef class Validator:
     cdef CompiledPolicy _policy
     cdef KeyIndex _keys
     cdef TokenCache _cache
-    cdef object _source, _seek, _clock, _to_proof, _reject
+    cdef object _source, _seek, _clock, _to_proof, _reject, _opener
     cdef dict _thumbprints
 
     cdef _run(self, KeyIndex keys, raw, certificate, dpop)

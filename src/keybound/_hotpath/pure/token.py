@@ -293,7 +293,9 @@ class Validator(Generic[Result]):
         to_proof: Callable[[Any], bytes | None],
         reject: Callable[..., Exception],
         cache: TokenCache | None,
+        opener: Any = None,
     ) -> None:
+        """:param opener: opens the encryption around a token (:class:`~keybound.jose.nesting.Opener`)"""
         self._policy = policy
         self._source = source
         self._seek = getattr(source, "refresh_for", None)
@@ -302,6 +304,7 @@ class Validator(Generic[Result]):
         self._to_proof = to_proof
         self._reject = reject
         self._cache = cache
+        self._opener = opener
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a validator cannot be pickled")
@@ -324,9 +327,11 @@ class Validator(Generic[Result]):
         :raises Unavailable: the key source cannot answer now
         """
         result = self._run(self._index(), raw, certificate, dpop)
-        if result == Reason.KEY_UNKNOWN and self._seek is not None and self._seek(self._kid(raw)):
-            # The source has newer keys now, and this one among them.
-            result = self._run(self._index(), raw, certificate, dpop)
+        if result == Reason.KEY_UNKNOWN and self._seek is not None:
+            kid = self._kid(raw)
+            if kid is not None and self._seek(kid):
+                # The source has newer keys now, and this one among them.
+                result = self._run(self._index(), raw, certificate, dpop)
         return self._conclude(result, dpop)
 
     def _conclude(self, result: VerifiedToken | int, dpop: Any = None) -> Result:
@@ -341,13 +346,22 @@ class Validator(Generic[Result]):
 
     def _kid(self, raw: Any) -> str | None:
         """``kid`` of a token whose header has passed its rules."""
+        if self._opener is not None:
+            raw = self._opener.open(raw)
+            if isinstance(raw, int):
+                return None
         parts = split(self._policy._header.rules, raw)
         header = self._policy._header.parse(parts[0]) if not isinstance(parts, int) else parts
         return None if isinstance(header, int) else header.kid
 
     def _run(self, keys: KeyIndex, raw: Any, certificate: Any, dpop: Any) -> VerifiedToken | int:
         now = self._now()
+        # RFC 9449, 4.2: a proof is made for the token as it is presented, encrypted or not.
         proof, jkt = self._to_proof(certificate), thumbprint_beside(dpop, raw)
+        if self._opener is not None:
+            raw = self._opener.open(raw)
+            if isinstance(raw, int):
+                return raw
         if self._cache is None or not self._may_be_cached(raw):
             return validate(self._policy, keys, raw, now, proof, jkt)
         # One spelling for str and bytes alike; what is not ASCII is never stored.
