@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 import subprocess
@@ -231,6 +232,32 @@ store.close()
             accepted += heard
         assert len(accepted) == len(set(accepted))
         assert len(accepted) > 300
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+    def test_fork(self, server, store):
+        """Children share no connection with their parent, and what one of them uses is used for all."""
+        code = """
+import os, sys
+from keybound.stores import RedisReplayStore
+now = float(sys.argv[2])
+store = RedisReplayStore(sys.argv[1], deadline=60)
+def put(jti):
+    return store.put("kind", "principal", jti, expires_at=now + 60, now=now, issued_at=now)
+assert put("before")
+children = []
+for number in range(4):
+    child = os.fork()
+    if not child:
+        accepted = sum(put(f"jti-{each}") for each in range(100))
+        os._exit(accepted if not put("before") else 255)
+    children.append(child)
+mine = sum(put(f"jti-{each}") for each in range(100))
+print(mine + sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+store.close()
+"""
+        command = [sys.executable, "-c", code, server.url, str(LATER)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stdout == "100\n", done.stderr
 
     def test_threads_share_one_store(self, store):
         accepted: list[int] = []

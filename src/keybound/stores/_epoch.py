@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_LEEWAY
-from keybound.stores._counters import Counters
 from keybound.stores._server import Answer, Call, Conversation, Script, Server, check_seconds
 
 __all__ = ["LOST", "VOUCH", "Epochs", "milliseconds"]
@@ -77,14 +76,11 @@ class Epochs:
     :raises PolicyError: an option is not what it should be
     """
 
-    def __init__(
-        self, server: Server, counters: Counters, *, use: str, durable: bool, span: float, skew: float
-    ) -> None:
+    def __init__(self, server: Server, *, use: str, durable: bool, span: float, skew: float) -> None:
         if type(durable) is not bool:
             raise PolicyError("durable must be True or False")
         self.server = server
         self.use = use
-        self.counters = counters
         self.span = span
         self.skew = check_seconds("skew", skew)
         if self.skew > MAX_LEEWAY:
@@ -138,7 +134,7 @@ class Epochs:
             since = milliseconds(present())
             (settled,) = yield Call(_SETTLE, tag, keys, (since, claim))
             if settled:
-                self.counters.count("renewed")
+                self.server.counters.count("renewed")
 
     def warm(self, now: float) -> Conversation[None]:
         """Inspect every group now; raises as ``inspect`` does."""

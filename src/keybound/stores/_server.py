@@ -13,8 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from keybound.errors import PolicyError, Unavailable
 from keybound.stores._counters import Counters
+from keybound.stores._forks import FORKS, Lock
 
-__all__ = ["Answer", "Call", "Conversation", "Script", "Server", "check_seconds"]
+__all__ = ["COUNTED", "Answer", "Call", "Conversation", "Script", "Server", "check_seconds"]
+
+COUNTED = ("asked", "failed", "spared")
+"""What is counted here: calls that were answered, that failed, and that a failure before made pointless."""
 
 _CLUSTER_TAGS = 64
 """Groups of keys, each of which a cluster keeps in one place."""
@@ -63,6 +67,7 @@ class Server:
         deadline: float,
         pause: float,
         monotonic: Callable[[], float],
+        counters: Counters,
     ) -> None:
         if not isinstance(namespace, str) or not 1 <= len(namespace) <= 64 or not _plain(namespace):
             raise PolicyError("namespace must be up to 64 letters, digits and any of . _ - : /")
@@ -84,8 +89,9 @@ class Server:
         self._loops: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.tags = _CLUSTER_TAGS if hasattr(self._client, "nodes_manager") else 1
         self._again: list[float] = [-math.inf] * self.tags
-        self._lock = threading.Lock()
-        self.counters = Counters(("asked", "failed", "spared"))
+        self._lock = threading.RLock()
+        self.counters = counters
+        FORKS.watch(self)
 
     def tag(self, digest: bytes) -> int:
         """The group of what has this digest."""
@@ -154,6 +160,9 @@ class Server:
             client = self._loops.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()
+
+    def _locks(self) -> list[Lock]:
+        return [self._lock, self.counters.lock]
 
     def _client_of_loop(self) -> Any:
         """Connections belong to an event loop; every loop has its own."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 import threading
-import weakref
 from array import array
-from contextlib import AbstractContextManager, ExitStack
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_REPLAY_ENTRIES
 from keybound.stores._counters import Counters
+from keybound.stores._forks import FORKS, Lock
 from keybound.stores.replay import FURTHEST_EXPIRY, check_times, proof_octets
 
 __all__ = ["MemoryReplayStore"]
@@ -79,7 +77,7 @@ class MemoryReplayStore:
         self._proof_salt = secrets.token_bytes(32)
         self._principal_salt = secrets.token_hex(32)
         self._counters = Counters((_SEEN, _OVER, *_MESSAGES))
-        _FORKS.watch(self)
+        FORKS.watch(self)
 
     def put(
         self,
@@ -143,7 +141,7 @@ class MemoryReplayStore:
                 shard.reclaim(now)
                 shard.give_back()
 
-    def _locks(self) -> list[AbstractContextManager[object]]:
+    def _locks(self) -> list[Lock]:
         """Every lock, in the order in which they may be held together."""
         shards = [shard.lock for shard in self._shards]
         return [*shards, self._budget.lock, self._counters.lock]
@@ -283,36 +281,6 @@ class _Shard:
             self.near.clear()
         self.near[expires_at // _WIDTH] = found
         return found
-
-
-class _Forks:
-    """Keeps children from inheriting a lock that another thread held, or half an entry."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._stores: weakref.WeakSet[MemoryReplayStore] = weakref.WeakSet()
-        self._held = ExitStack()
-        self._registered = not hasattr(os, "register_at_fork")
-
-    def watch(self, store: MemoryReplayStore) -> None:
-        with self._lock:
-            self._stores.add(store)
-            # Not before there is a store: importing the package leaves the process as it is.
-            if not self._registered:
-                os.register_at_fork(before=self._hold, after_in_parent=self._free, after_in_child=self._free)
-                self._registered = True
-
-    def _hold(self) -> None:
-        self._held.enter_context(self._lock)
-        for store in list(self._stores):
-            for lock in store._locks():
-                self._held.enter_context(lock)
-
-    def _free(self) -> None:
-        self._held.close()
-
-
-_FORKS = _Forks()
 
 
 def _check_bound(name: str, value: object, least: int, most: int) -> None:

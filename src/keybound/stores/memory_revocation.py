@@ -10,6 +10,7 @@ from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_REPLAY_ENTRIES
 from keybound.stores._counters import Counters
+from keybound.stores._forks import FORKS, Lock
 from keybound.stores.revocation import Entry, RevocationList, Token, check_clock, time_of, traces
 
 __all__ = ["MemoryRevocationList"]
@@ -46,6 +47,7 @@ class MemoryRevocationList(RevocationList):
         self._ends: list[tuple[float, bytes]] = []
         self._forgotten = -math.inf
         self._counters = Counters(("entered", "expired", "refused_full", "revoked", "refused_clock"))
+        FORKS.watch(self)
 
     def is_revoked(self, token: Token) -> bool:
         """See :meth:`keybound.stores.RevocationList.is_revoked`."""
@@ -88,6 +90,9 @@ class MemoryRevocationList(RevocationList):
 
     async def _akeep(self, entry: Entry) -> None:
         self._keep(entry)
+
+    def _locks(self) -> list[Lock]:
+        return [self._lock, self._counters.lock]
 
     def _reclaim(self, now: float) -> None:
         while self._ends and self._ends[0][0] + _LAG <= now:

@@ -11,7 +11,7 @@ from typing import Literal
 from keybound.errors import PolicyError, Reason, Unavailable, rejection
 from keybound.stores._counters import Counters
 from keybound.stores._epoch import LOST, VOUCH, Epochs, milliseconds
-from keybound.stores._server import Call, Conversation, Script, Server, check_seconds
+from keybound.stores._server import COUNTED, Call, Conversation, Script, Server, check_seconds
 from keybound.stores.memory import MemoryReplayStore
 from keybound.stores.replay import check_times, proof_octets
 
@@ -91,14 +91,6 @@ class RedisReplayStore:
         bounded = max_per_principal is not None
         if bounded and (type(max_per_principal) is not int or max_per_principal < 1):
             raise PolicyError("max_per_principal must be a positive whole number or None")
-        self._server = Server(
-            server,
-            async_client=async_client,
-            namespace=namespace,
-            deadline=deadline,
-            pause=pause,
-            monotonic=monotonic,
-        )
         self._counters = Counters(
             (
                 "accepted",
@@ -109,11 +101,20 @@ class RedisReplayStore:
                 "refused_loss",
                 "from_memory",
                 "renewed",
+                *COUNTED,
             )
+        )
+        self._server = Server(
+            server,
+            async_client=async_client,
+            namespace=namespace,
+            deadline=deadline,
+            pause=pause,
+            monotonic=monotonic,
+            counters=self._counters,
         )
         self._epochs = Epochs(
             self._server,
-            self._counters,
             use="used",
             durable=durable,
             span=check_seconds("max_lifetime", max_lifetime),
@@ -202,7 +203,7 @@ class RedisReplayStore:
             (times that a loss was found); of calls to the server ``asked`` (and answered), ``failed`` and
             ``spared`` (not made after a failure)
         """
-        return self._counters.numbers() | self._server.counters.numbers()
+        return self._counters.numbers()
 
     def close(self) -> None:
         """Close connections that were made from a URL, but for those of event loops."""

@@ -12,7 +12,7 @@ from keybound.clock import Clock, system_clock
 from keybound.errors import PolicyError, Unavailable
 from keybound.stores._counters import Counters
 from keybound.stores._epoch import LOST, VOUCH, Epochs, milliseconds
-from keybound.stores._server import Call, Conversation, Script, Server
+from keybound.stores._server import COUNTED, Call, Conversation, Script, Server
 from keybound.stores.memory_revocation import MemoryRevocationList
 from keybound.stores.redis_replay import OnLoss
 from keybound.stores.revocation import Entry, RevocationList, Token, check_clock, time_of, traces
@@ -91,6 +91,9 @@ class RedisRevocationList(RevocationList):
         super().__init__(token_lifetime=token_lifetime, clock=clock)
         if on_loss not in ("refuse", "memory"):
             raise PolicyError('on_loss must be "refuse" or "memory"')
+        self._counters = Counters(
+            ("entered", "good", "revoked", "refused_loss", "from_memory", "renewed", *COUNTED)
+        )
         self._server = Server(
             server,
             async_client=async_client,
@@ -98,11 +101,10 @@ class RedisRevocationList(RevocationList):
             deadline=deadline,
             pause=pause,
             monotonic=monotonic,
+            counters=self._counters,
         )
-        self._counters = Counters(("entered", "good", "revoked", "refused_loss", "from_memory", "renewed"))
         self._epochs = Epochs(
             self._server,
-            self._counters,
             use="revoked",
             durable=durable,
             span=self._token_lifetime,
@@ -162,7 +164,7 @@ class RedisRevocationList(RevocationList):
             server could not tell), ``renewed`` (times that a loss was found); of calls to the server
             ``asked`` (and answered), ``failed`` and ``spared`` (not made after a failure)
         """
-        return self._counters.numbers() | self._server.counters.numbers()
+        return self._counters.numbers()
 
     def close(self) -> None:
         """Close connections that were made from a URL, but for those of event loops."""
