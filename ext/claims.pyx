@@ -153,6 +153,8 @@ cdef class CompiledClaims:
         own.max_expiry_distance = rules.max_expiry_distance if own.has_max_expiry_distance else 0
         own.has_max_nbf_age = rules.max_nbf_age is not None
         own.max_nbf_age = rules.max_nbf_age if own.has_max_nbf_age else 0
+        own.has_max_jti = rules.max_jti is not None
+        own.max_jti = rules.max_jti if own.has_max_jti else 0
         own.binding = rules.binding
 
     def __dealloc__(self):
@@ -354,7 +356,7 @@ cdef int _check_members(
         found.client_id, rules.client_id_required, REASON_CLIENT_ID_MISSING, REASON_CLIENT_ID_INVALID)
     if verdict != REASON_OK:
         return verdict
-    if (verdict := _text(found.jti, rules.jti_required, REASON_JTI_MISSING, REASON_JTI_INVALID)) != REASON_OK:
+    if (verdict := _identifier(rules, found.jti)) != REASON_OK:
         return verdict
     if (verdict := _scope(&found)) != REASON_OK:
         return verdict
@@ -549,6 +551,39 @@ cdef int _text(const kb_json_member *member, bint required, int missing, int inv
     if member == NULL:
         return missing if required else REASON_OK
     return REASON_OK if member.type == KB_JSON_STRING and member.value_len else invalid
+
+
+cdef int _identifier(const kb_claim_rules *rules, const kb_json_member *jti) except -1 nogil:
+    cdef int verdict = _text(jti, rules.jti_required, REASON_JTI_MISSING, REASON_JTI_INVALID)
+    if verdict != REASON_OK or jti == NULL or not rules.has_max_jti:
+        return verdict
+    # No character takes less than one byte.
+    if jti.value_len <= rules.max_jti or _characters(jti) <= rules.max_jti:
+        return REASON_OK
+    return REASON_JTI_INVALID
+
+
+cdef size_t _characters(const kb_json_member *member) except? 0 nogil:
+    """The length of a text as Python counts it."""
+    cdef const uint8_t *at = member.value
+    cdef size_t size = member.value_len
+    cdef size_t count = 0
+    if not member.escaped:
+        return _leading_bytes(at, size)
+    with gil:
+        text = member.value[:member.value_len]
+        at = <const uint8_t *>PyBytes_AS_STRING(text)
+        size = kb_json_unescape(member.value, member.value_len, <uint8_t *>at)
+        count = _leading_bytes(at, size)
+    return count
+
+
+cdef size_t _leading_bytes(const uint8_t *at, size_t size) noexcept nogil:
+    """How many characters UTF-8 holds: every byte but those that continue one."""
+    cdef size_t count = 0
+    for i in range(size):
+        count += at[i] & 0xc0 != 0x80
+    return count
 
 
 cdef int _scope(const Registered *found) except -1 nogil:

@@ -147,6 +147,7 @@ class TokenPolicy:
     max_age: float | None
     max_expiry_distance: float | None
     max_nbf_age: float | None
+    jti_length: int | None
     required_claims: tuple[str, ...]
     forbidden_claims: tuple[str, ...]
     expected_claims: tuple[tuple[str, str], ...]
@@ -160,6 +161,8 @@ class TokenPolicy:
         if not self.types:
             raise PolicyError("types is empty: no token could pass")
         check_seconds("leeway", self.leeway, 0, MAX_LEEWAY)
+        if self.jti_length is not None:
+            check_length("jti_length", self.jti_length)
         for name in _BOUNDS:
             value = getattr(self, name)
             if value is not None:
@@ -214,6 +217,7 @@ class TokenPolicy:
         max_age: float | None = None,
         max_expiry_distance: float | None = None,
         max_nbf_age: float | None = None,
+        jti_length: int | None = None,
         required_claims: Iterable[str] = (),
         forbidden_claims: Iterable[str] = (),
         expected_claims: Mapping[str, str] | None = None,
@@ -250,6 +254,7 @@ class TokenPolicy:
                 "max_expiry_distance", max_expiry_distance, rules.max_expiry_distance
             ),
             max_nbf_age=_stricter("max_nbf_age", max_nbf_age, rules.max_nbf_age),
+            jti_length=jti_length,
             required_claims=_required(profile, rules, required_claims, allow_missing_exp),
             forbidden_claims=tuple(
                 dict.fromkeys((*rules.forbidden_claims, *text_list("forbidden_claims", forbidden_claims)))
@@ -301,6 +306,7 @@ class TokenPolicy:
             max_age=self.max_age,
             max_expiry_distance=distance,
             max_nbf_age=self.max_nbf_age,
+            max_jti=self.jti_length,
             required=tuple(name for name in self.required_claims if name not in _SWITCHED),
             forbidden=self.forbidden_claims,
             expected=self.expected_claims,
@@ -411,14 +417,10 @@ def media_types(values: Iterable[str]) -> frozenset[str]:
     return frozenset(text("types", value) for value in stripped)
 
 
-def check_length(name: str, value: object) -> int:
-    """``value``, if it is a number of characters that some text may have.
-
-    :raises PolicyError: it is not
-    """
-    if type(value) is not int or value < 1:
-        raise PolicyError(f"{name} must be a positive whole number")
-    return value
+def check_length(name: str, value: object) -> None:
+    """:raises PolicyError: ``value`` is not a number of characters that some text in a token has"""
+    if type(value) is not int or not 1 <= value <= 2**30:
+        raise PolicyError(f"{name} must be a whole number from 1 to {2**30}")
 
 
 def check_seconds(name: str, value: object, least: int, most: int = MAX_NUMERIC_DATE) -> None:

@@ -128,3 +128,29 @@ def test_one_comparison_for_every_source_of_a_confirmation(
     if "\ud800" not in expected:
         assert verdict(twins, claims, proof=proof) == reason
         assert verdict(twins, json.dumps(claims, ensure_ascii=False).encode(), proof=proof) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ('"abc"', 3),
+        ('"\u00e4\u00f6"', 2),
+        ('"\U0001f511"', 1),
+        ('"\\u0061\\u0062"', 2),
+        ('"\\ud83d\\udd11!"', 2),
+        ('"\\\\\\""', 2),
+        ('"' + "\u20ac" * 50 + '"', 50),
+    ],
+)
+def test_length_of_an_identifier(twins: Any, text: str, length: int) -> None:
+    """In characters, however they are written."""
+    payload = f'{{"jti":{text}}}'.encode()
+    assert len(json.loads(text)) == length
+    assert verdict(twins, payload, max_jti=length) == Reason.OK
+    assert verdict(twins, payload, max_jti=length + 1) == Reason.OK
+    assert verdict(twins, payload, max_jti=None) == Reason.OK
+    if length > 1:
+        assert verdict(twins, payload, max_jti=length - 1) == Reason.JTI_INVALID
+    assert verdict(twins, {}, max_jti=1) == Reason.OK
+    assert verdict(twins, {}, max_jti=1, jti_required=True) == Reason.JTI_MISSING
+    assert verdict(twins, {"jti": ["a"]}, max_jti=5) == Reason.JTI_INVALID

@@ -172,6 +172,7 @@ def claim_rules(draw: Any) -> ClaimRules:
         max_age=max_age,
         max_expiry_distance=distance,
         max_nbf_age=max_nbf_age,
+        max_jti=draw(st.none() | st.sampled_from([1, 3, 128])),
         required=draw(NAMES),
         forbidden=draw(NAMES),
         scopes=draw(st.lists(st.sampled_from(["read", "write", "a"]), max_size=2).map(tuple)),

@@ -209,6 +209,7 @@ class ClaimRules:
     ``issuer`` or no ``audiences`` means: not compared here. ``foreign`` are the markers of other kinds.
     ``expired_accepted`` is for hints, which speak of the past. ``max_expiry_distance`` is how far ``exp``
     may be from now, and from ``iat`` where there is one; ``max_nbf_age`` is the greatest time since ``nbf``.
+    ``max_jti`` is the greatest length of ``jti`` in characters.
     ``audience_is_client`` is for issuers that name the audience of a token in ``client_id``. Without
     ``iss_required`` or ``aud_required`` the claim may be missing, and is compared where it is not.
     """
@@ -237,3 +238,4 @@ class ClaimRules:
     max_nbf_age: float | None = None
     iss_required: bool = True
     aud_required: bool = True
+    max_jti: int | None = None

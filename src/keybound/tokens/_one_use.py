@@ -54,8 +54,7 @@ class OneUse:
 
     def _end(self, token: Token) -> float:
         """Time from which on the road rejects the token for its age."""
-        end: float = token.claim("exp", FURTHEST_EXPIRY)
+        end: float = token.claim("exp", FURTHEST_EXPIRY) + self._grace
         if self._max_age is not None:
-            end = min(end, token.claim("iat") + self._max_age)
-        end += self._grace
+            end = min(end, token.claim("iat") + self._max_age + self._grace)
         return end if end <= FURTHEST_EXPIRY else FURTHEST_EXPIRY

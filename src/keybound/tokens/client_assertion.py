@@ -11,9 +11,9 @@ from keybound.jose.jwk import JWK
 from keybound.keys import KeySource
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
-from keybound.policy import Profile, TokenPolicy, check_length, text, text_list
+from keybound.policy import Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
-from keybound.tokens._audience import Audience, AudienceCheck, JudgedToken
+from keybound.tokens._audience import OK, Audience, AudienceCheck, JudgedToken
 from keybound.tokens._validator import TokenValidator
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class ClientAssertion(JudgedToken):
     @property
     def client_id(self) -> str:
         """The client that is authenticated: ``sub``, which is ``iss`` as well."""
-        return str(self.claim("sub"))
+        value: str = self.claim("sub")
+        return value
 
 
 class ClientAssertionValidator(TokenValidator[ClientAssertion]):
@@ -58,7 +59,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         in seconds; a day unless the profile has less
     :param max_lifetime: greatest ``exp`` minus ``iat``, in seconds; makes ``iat`` mandatory
     :param max_age: greatest time since ``iat``, in seconds; makes ``iat`` mandatory
-    :param jti_length: longest ``jti``, in characters
+    :param jti_length: longest ``jti``, in characters; ``None`` for any
     :param required_claims: names that must be present, besides those of the profile
     :param forbidden_claims: names that must not be present
     :param expected_claims: claims and the one text that each must be
@@ -85,7 +86,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         max_expiry_distance: float | None = None,
         max_lifetime: float | None = None,
         max_age: float | None = None,
-        jti_length: int = 128,
+        jti_length: int | None = 128,
         required_claims: Iterable[str] = (),
         forbidden_claims: Iterable[str] = (),
         expected_claims: Mapping[str, str] | None = None,
@@ -111,6 +112,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
             max_expiry_distance=max_expiry_distance,
             max_lifetime=max_lifetime,
             max_age=max_age,
+            jti_length=jti_length,
             required_claims=(*needed, *text_list("required_claims", required_claims)),
             forbidden_claims=forbidden_claims,
             expected_claims=expected_claims,
@@ -119,7 +121,6 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         super().__init__(policy, ClientAssertion, keys=keys, clock=clock, replay=replay)
         self._client_id = text("client_id", client_id)
         self._grant_types = None if grant_types is None else text_list("grant_types", grant_types, some=True)
-        self._jti_length = check_length("jti_length", jti_length)
 
     def validate(
         self, raw: str | bytes, *, endpoint: str = "token_endpoint", grant_type: str | None = None
@@ -165,12 +166,10 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
 
     def _check(self, assertion: ClientAssertion, endpoint: str, grant_type: str | None) -> ClientAssertion:
         """Everything but the replay, which only an assertion that is good in every other way may touch."""
-        if len(assertion.claim("jti", "")) > self._jti_length:
-            raise self._rejection(Reason.JTI_INVALID)
         if self._grant_types is not None and grant_type not in self._grant_types:
             raise rejection(Reason.GRANT_TYPE_NOT_ALLOWED, error="unauthorized_client")
         reason = self._audience.judge(assertion, endpoint, self._client_id)
-        if reason is not Reason.OK:
+        if reason is not OK:
             raise self._rejection(reason)
         return assertion
 

@@ -16,9 +16,9 @@ from keybound.jose.nesting import Opener
 from keybound.keys import KeySource
 from keybound.kinds import TokenKind, classify
 from keybound.limits import DEFAULT_LIMITS, Limits
-from keybound.policy import Profile, TokenPolicy, check_length, text, text_list
+from keybound.policy import Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
-from keybound.tokens._audience import Audience, AudienceCheck, JudgedToken
+from keybound.tokens._audience import OK, Audience, AudienceCheck, JudgedToken
 from keybound.tokens._parameters import PARAMETERS, mistyped, same_value
 from keybound.tokens._validator import TokenValidator
 
@@ -148,7 +148,7 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
     :param max_nbf_age: greatest time since ``nbf``, in seconds; makes ``nbf`` mandatory
     :param max_lifetime: greatest ``exp`` minus ``iat``, in seconds; makes both mandatory
     :param max_token_age: greatest time since ``iat``, in seconds; makes ``iat`` mandatory
-    :param jti_length: longest ``jti``, in characters
+    :param jti_length: longest ``jti``, in characters; ``None`` for any
     :param required_claims: names that must be present, besides those of the profile
     :param forbidden_claims: names that must not be present, besides ``request`` and ``request_uri``
     :param expected_claims: claims and the one text that each must be
@@ -178,7 +178,7 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
         max_nbf_age: float | None = None,
         max_lifetime: float | None = None,
         max_token_age: float | None = None,
-        jti_length: int = 128,
+        jti_length: int | None = 128,
         required_claims: Iterable[str] = (),
         forbidden_claims: Iterable[str] = (),
         expected_claims: Mapping[str, str] | None = None,
@@ -200,6 +200,7 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
             max_nbf_age=max_nbf_age,
             max_lifetime=max_lifetime,
             max_age=max_token_age,
+            jti_length=jti_length,
             required_claims=(*needed, *text_list("required_claims", required_claims)),
             # RFC 9101, 4: in no profile.
             forbidden_claims=(*_NESTED, *text_list("forbidden_claims", forbidden_claims)),
@@ -212,7 +213,6 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
         self._client_id = text("client_id", client_id)
         self._redirect_uris = text_list("redirect_uris", redirect_uris)
         self._all_compared = duplicates == "must-match"
-        self._jti_length = check_length("jti_length", jti_length)
 
     def validate(
         self,
@@ -275,10 +275,8 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
         name = mistyped(token.claims)
         if name is not None:
             raise self._rejection(Reason.CLAIM_INVALID, name)
-        if len(token.claim("jti", "")) > self._jti_length:
-            raise self._rejection(Reason.JTI_INVALID)
         reason = self._audience.judge(token, endpoint, self._client_id)
-        if reason is not Reason.OK:
+        if reason is not OK:
             raise self._rejection(reason)
         if parameters is not None:
             self._compare(token.claims, _check_parameters(parameters))

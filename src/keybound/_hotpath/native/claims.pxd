@@ -72,11 +72,13 @@ cdef struct kb_claim_rules:
     bint has_max_age
     bint has_max_expiry_distance
     bint has_max_nbf_age
+    bint has_max_jti
     double leeway
     double max_lifetime
     double max_age
     double max_expiry_distance
     double max_nbf_age
+    size_t max_jti
     double max_date
     int binding
 

@@ -246,7 +246,10 @@ def _client(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int 
 
 
 def _identifier(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
-    return _text(claims, "jti", rules.jti_required, Reason.JTI_MISSING, Reason.JTI_INVALID)
+    verdict = _text(claims, "jti", rules.jti_required, Reason.JTI_MISSING, Reason.JTI_INVALID)
+    if verdict != OK or rules.max_jti is None or len(claims["jti"]) <= rules.max_jti:
+        return verdict
+    return Reason.JTI_INVALID
 
 
 def _scope(rules: ClaimRules, claims: Claims, now: float, proof: Proof) -> int | None:
