@@ -454,13 +454,13 @@ ONE_VALUE = {
     "response type": lambda value: PLAIN.response_mode(response_type=value),
     **{
         f"Demands {name}": lambda value, name=name: Demands(**{"roles": "r"} | {name: value})
-        for name in Demands.__dataclass_fields__
+        for name in inspect.signature(Demands).parameters
     },
     **{
         f"AuthorizationDetails {name}": lambda value, name=name: AuthorizationDetails(
             **{"type": "t"} | {name: value}
         )
-        for name in AuthorizationDetails.__dataclass_fields__
+        for name in inspect.signature(AuthorizationDetails).parameters
     },
     "require token": lambda value: VALIDATOR.require(value, Demands(roles="r")),
     "require demands": lambda value: VALIDATOR.require(VALIDATED, value),

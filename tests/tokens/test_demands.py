@@ -426,7 +426,9 @@ class Unverified(dict[str, Any]):
     pass
 
 
-@pytest.mark.parametrize("token", [None, "x", {"scope": "admin"}, Unverified(scope="admin"), 5, object()])
+@pytest.mark.parametrize(
+    "token", [None, "x", {"scope": "admin"}, Unverified(scope="admin"), 5, object(), keybound.AccessToken]
+)
 def test_demands_on_what_nobody_verified(world: Any, token: Any) -> None:
     with pytest.raises(keybound.PolicyError):
         world.validator().require(token, Demands(scopes="admin"))

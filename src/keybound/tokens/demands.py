@@ -8,7 +8,7 @@ so they are checked with every call, also where the token comes out of a cache.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from keybound._hotpath.scope import scope_tokens
@@ -44,6 +44,7 @@ class AuthorizationDetails:
     datatypes: tuple[str, ...] = ()
     privileges: tuple[str, ...] = ()
     identifier: str | None = None
+    _wanted: tuple[tuple[str, frozenset[str]], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "type", text("type", self.type))
@@ -51,6 +52,8 @@ class AuthorizationDetails:
             object.__setattr__(self, name, text_list(name, getattr(self, name)))
         if self.identifier is not None:
             object.__setattr__(self, "identifier", text("identifier", self.identifier))
+        lists = ((name, frozenset(getattr(self, name))) for name in _LISTS)
+        object.__setattr__(self, "_wanted", tuple(pair for pair in lists if pair[1]))
 
     def _met_by(self, granted: Mapping[str, Any]) -> bool:
         """Whether one well-formed object grants all of this by itself."""
@@ -58,7 +61,7 @@ class AuthorizationDetails:
             return False
         if self.identifier is not None and granted.get("identifier") != self.identifier:
             return False
-        return all(set(getattr(self, name)).issubset(granted.get(name, ())) for name in _LISTS)
+        return all(wanted.issubset(granted.get(name, ())) for name, wanted in self._wanted)
 
 
 _ABSENT: list[Any] = []
@@ -93,6 +96,8 @@ class Demands:
     acr_values: str | tuple[str, ...] = ()
     max_age: int | None = None
     authorization_details: AuthorizationDetails | tuple[AuthorizationDetails, ...] = ()
+    _every_scope: frozenset[str] = field(init=False, repr=False, compare=False)
+    _one_scope: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("scopes", "any_scope", "acr_values"):
@@ -101,6 +106,8 @@ class Demands:
             object.__setattr__(self, name, text_list(name, getattr(self, name)))
         object.__setattr__(self, "role_claim", text_list("role_claim", self.role_claim, some=True))
         object.__setattr__(self, "authorization_details", _patterns(self.authorization_details))
+        object.__setattr__(self, "_every_scope", frozenset(self.scopes))
+        object.__setattr__(self, "_one_scope", frozenset(self.any_scope))
         if self.max_age is not None and (
             type(self.max_age) is not int or not 0 <= self.max_age <= MAX_NUMERIC_DATE
         ):
@@ -119,12 +126,12 @@ class Demands:
             what would
         :raises ClaimRejected: a claim that had to be looked at is malformed
         """
-        if not callable(getattr(token, "claim", None)):
+        if not hasattr(type(token), "claim"):
             raise PolicyError("token must be what a validator has returned")
         # RFC 9470, 3: first, because this challenge can ask for a missing scope as well.
         if self.acr_values or self.max_age is not None:
             self._check_authentication(token, now, leeway)
-        if (self.scopes or self.any_scope) and not self._scope_suffices(token):
+        if not self._scope_suffices(token):
             raise InsufficientScope(Reason.SCOPE_INSUFFICIENT, scope=self._least_scope())
         if self.roles or self.any_role:
             self._check_roles(token)
@@ -156,20 +163,23 @@ class Demands:
         return " ".join(dict.fromkeys((*self.scopes, *self.any_scope[:1]))) or None
 
     def _scope_suffices(self, token: HasClaims) -> bool:
-        if not self.scopes and not self.any_scope:
+        every, one = self._every_scope, self._one_scope
+        if not every and not one:
             return True
         scope = token.claim("scope", "")
-        # The common case first: this runs with every request.
-        if type(scope) is str and _meets(self.scopes, self.any_scope, scope.split(" ")):
-            return True
+        if isinstance(scope, str):
+            carried = scope.split(" ")
+            # The common case, apart because it is met with every request.
+            if every.issubset(carried) and (not one or not one.isdisjoint(carried)):
+                return True
         listed = token.claim("scp", "")
         if not isinstance(scope, str) or not (isinstance(listed, str) or _is_list_of_text(listed)):
             raise rejection(Reason.SCOPE_INVALID)
-        return _meets(self.scopes, self.any_scope, scope_tokens(scope, listed))
+        return _meets(every, one, scope_tokens(scope, listed))
 
     def _check_roles(self, token: HasClaims) -> None:
         name, *path = cast("tuple[str, ...]", self.role_claim)
-        value: Any = token.claim(name, _ABSENT)
+        value = _structured(token, name)
         claim = ".".join(self.role_claim)
         for step in path:
             if value is _ABSENT:
@@ -200,10 +210,17 @@ def authorization_details(token: HasClaims, type: str | None = None) -> tuple[Fr
     :raises ClaimRejected: the claim is not an array of objects with a ``type``, or a field of section 2.2
         is not of its form
     """
-    granted = token.claim("authorization_details", _ABSENT)
+    granted = _structured(token, "authorization_details")
     if not isinstance(granted, list) or not all(_well_formed(one) for one in granted):
         raise rejection(Reason.CLAIM_INVALID, claim="authorization_details")
     return tuple(one for one in granted if type is None or one["type"] == type)
+
+
+def _structured(token: HasClaims, name: str) -> Any:
+    """A claim that is an object or a list, or :data:`_ABSENT`."""
+    claims = getattr(token, "claims", None)
+    # A token keeps them once they are made; by itself, one claim would be made anew with every request.
+    return claims.get(name, _ABSENT) if isinstance(claims, Mapping) else token.claim(name, _ABSENT)
 
 
 def _well_formed(granted: object) -> bool:
