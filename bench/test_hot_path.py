@@ -14,6 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import keybound
 from keybound._hotpath import base64url, strict_json
 from keybound.jose.algorithms import ALGORITHMS
+from keybound.testing import SigningKey, dpop_proof
 
 DEPTH = 32
 
@@ -56,6 +57,20 @@ def test_reject_bad_signature(benchmark: BenchmarkFixture, case: Case) -> None:
         raise AssertionError("a forged token was accepted")
 
     assert benchmark(reject) is keybound.Reason.SIGNATURE_INVALID
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new key", "known key"])
+def test_dpop_proof(benchmark: BenchmarkFixture, known: bool) -> None:
+    proofs = keybound.DPoPProofValidator(algorithms=["ES256"], replay=None)
+    regular = SigningKey.generate("ES256")
+
+    def fresh() -> tuple[tuple[str], dict[str, str]]:
+        raw = dpop_proof(regular if known else SigningKey.generate("ES256"), access_token="token")
+        url = "https://rs.example.com/resource"
+        return (raw,), {"method": "GET", "url": url, "access_token": "token"}
+
+    proof = benchmark.pedantic(proofs.validate, setup=fresh, rounds=200)  # type: ignore[no-untyped-call]
+    assert (proof.thumbprint == regular.thumbprint) is known
 
 
 def test_read_claims(benchmark: BenchmarkFixture, case: Case) -> None:

@@ -30,7 +30,6 @@ from core cimport (
     kb_json_scan_object,
 )
 
-from keybound._hotpath.native.cache cimport seconds
 from keybound._hotpath.native.claims cimport CompiledClaims, check_raw, kb_lasting, kb_proof
 from keybound._hotpath.native.signature cimport VerifyKey, load_point, sha2_raw
 from keybound._hotpath.native.token cimport (
@@ -276,14 +275,13 @@ cdef uint8_t *_put(uint8_t *end, const uint8_t *text, size_t size) except NULL:
     return end + size
 
 
-def validate(SelfSignedPolicy policy not None, raw, now, str beside):
+def validate(SelfSignedPolicy policy not None, raw, double now, str beside):
     """Validate a token that carries its key: a verified token or a verdict."""
     cdef Segments segments
     cdef bytes encoded, payload
     cdef bint remembered
     cdef kb_lasting lasting
     cdef kb_proof nothing
-    cdef double time = seconds(now)
     cdef int verdict = split_raw(policy._header, raw, &segments)
     if verdict != REASON_OK:
         return verdict
@@ -304,7 +302,7 @@ def validate(SelfSignedPolicy policy not None, raw, now, str beside):
         <const uint8_t *>PyBytes_AS_STRING(payload),
         PyBytes_GET_SIZE(payload),
         policy._header._json_depth,
-        time,
+        now,
         &nothing,
         &lasting,
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from hmac import compare_digest, digest
 from typing import NoReturn
 
 from keybound._hotpath import base64url
-from keybound.clock import Clock, system_clock
+from keybound.clock import Clock, checked, system_clock
 from keybound.errors import PolicyError, Unavailable
 
 __all__ = ["DPoPNonces"]
@@ -44,11 +43,9 @@ class DPoPNonces:
             raise PolicyError(f"secrets must be {_SECRET_BYTES} random bytes or more, or a list of such")
         if type(lifetime) not in (int, float) or not 1 <= lifetime <= _LONGEST:
             raise PolicyError(f"lifetime of a nonce must be a number of seconds from 1 to {_LONGEST}")
-        if not callable(clock):
-            raise PolicyError("clock must be callable and return seconds")
         self._secrets = tuple(given)
         self._lifetime = lifetime
-        self._clock = clock
+        self._clock = checked(clock)
 
     def __repr__(self) -> str:
         return f"<keybound.DPoPNonces {self._lifetime} seconds>"
@@ -74,7 +71,7 @@ class DPoPNonces:
 
     def _now(self) -> int:
         now = self._clock()
-        if type(now) not in (int, float) or not math.isfinite(now) or not 0 <= now < 1 << 8 * _TIME_BYTES:
+        if not 0 <= now < 1 << 8 * _TIME_BYTES:
             raise Unavailable("the clock did not answer with a number of seconds")
         return int(now)
 

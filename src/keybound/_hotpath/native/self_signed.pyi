@@ -16,5 +16,5 @@ class SelfSignedPolicy:
     ) -> None: ...
 
 def validate(
-    policy: SelfSignedPolicy, raw: object, now: object, beside: str | None
+    policy: SelfSignedPolicy, raw: object, now: float, beside: str | None
 ) -> SelfSignedToken | int: ...

@@ -9,7 +9,6 @@ from keybound._hotpath.compact import split
 from keybound._hotpath.contract import REMEMBERED_EMBEDDED_KEYS, ClaimRules, EmbeddedKey, HeaderRules
 from keybound._hotpath.header import Header
 from keybound._hotpath.pure import base64url, claims, signature
-from keybound._hotpath.pure.cache import seconds
 from keybound._hotpath.pure.token import CompiledHeader, SelfSignedToken
 from keybound.errors import Reason
 
@@ -56,15 +55,13 @@ class SelfSignedPolicy:
             self._known[encoded] = known
 
 
-def validate(policy: SelfSignedPolicy, raw: object, now: object, beside: str | None) -> SelfSignedToken | int:
+def validate(policy: SelfSignedPolicy, raw: object, now: float, beside: str | None) -> SelfSignedToken | int:
     """Validate a token that carries its key: a verified token or a verdict.
 
     :param raw: the token as ``str`` or ``bytes``
-    :param now: what a clock has answered, seconds since 1970-01-01T00:00:00Z
+    :param now: seconds since 1970-01-01T00:00:00Z
     :param beside: the token that it was presented with, which the result remembers
-    :raises Unavailable: ``now`` is not a number
     """
-    time = seconds(now)
     parts = split(policy._header.rules, raw)
     if isinstance(parts, int):
         return parts
@@ -79,7 +76,7 @@ def validate(policy: SelfSignedPolicy, raw: object, now: object, beside: str | N
     if not signature.verify(key.handle, family, bits, b"%b.%b" % parts[:2], proof):
         return Reason.SIGNATURE_INVALID
     policy._keep(parts[0], known)
-    verdict = claims.check(policy._claim_rules, payload, policy._header.rules.json_depth, time, None)
+    verdict = claims.check(policy._claim_rules, payload, policy._header.rules.json_depth, now, None)
     if verdict != OK:
         return verdict
     token = object.__new__(cast(Any, policy._result_type))
