@@ -22,7 +22,7 @@
 #include "table.h"
 #endif
 
-enum { HASHES = 3 };
+enum { HASHES = 3, MAX_COORDINATE = 66 };
 
 struct kb_key {
     enum { KEY_RSA, KEY_EC, KEY_ED25519, KEY_SECRET } type;
@@ -36,7 +36,7 @@ struct kb_key {
         EC_KEY *ec;
         uint8_t point[ED25519_PUBLIC_KEY_LEN];
         /* Keyed and waiting for data, so that a verification does not hash the key again. */
-        HMAC_CTX hmac[HASHES];
+        HMAC_CTX *hmac;
     } u;
 };
 
@@ -121,26 +121,39 @@ size_t kb_coordinate_size(kb_curve curve) {
     return 0;
 }
 
+/* Right-aligned in `width` octets; 0 if the number needs more of them. */
+static int put_coordinate(uint8_t *out, size_t width, const uint8_t *in, size_t len) {
+    for (; len > width && *in == 0; in++) {
+        len--;
+    }
+    if (len > width) {
+        return 0;
+    }
+    memset(out, 0, width - len);
+    memcpy(out + width - len, in, len);
+    return 1;
+}
+
 kb_key *kb_key_ec(kb_curve curve, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len) {
+    uint8_t octets[1 + 2 * MAX_COORDINATE];
     kb_key *key = new_key(KEY_EC);
     if (!key) {
         return NULL;
     }
-    int good = 0;
-    BIGNUM *bx = BN_bin2bn(x, x_len, NULL);
-    BIGNUM *by = BN_bin2bn(y, y_len, NULL);
+    size_t width = key->width = kb_coordinate_size(curve);
     key->u.ec = EC_KEY_new_by_curve_name(nid_of_curve(curve));
 #ifdef KB_TABLES
     key->slot.bytes = kb_curve_table_bytes(nid_of_curve(curve));
 #endif
-    if (bx && by && key->u.ec) {
-        unsigned field_bits = EC_GROUP_get_degree(EC_KEY_get0_group(key->u.ec));
-        key->width = (field_bits + 7) / 8;
-        /* Refuses coordinates above the field and points off the curve. */
-        good = EC_KEY_set_public_key_affine_coordinates(key->u.ec, bx, by);
-    }
-    BN_free(bx);
-    BN_free(by);
+    EC_POINT *point = key->u.ec ? EC_POINT_new(EC_KEY_get0_group(key->u.ec)) : NULL;
+    octets[0] = POINT_CONVERSION_UNCOMPRESSED;
+    /* Refuses coordinates above the field and points off the curve. */
+    int good =
+        point && put_coordinate(octets + 1, width, x, x_len) &&
+        put_coordinate(octets + 1 + width, width, y, y_len) &&
+        EC_POINT_oct2point(EC_KEY_get0_group(key->u.ec), point, octets, 1 + 2 * width, NULL) &&
+        EC_KEY_set_public_key(key->u.ec, point);
+    EC_POINT_free(point);
     return give(key, good);
 }
 
@@ -160,8 +173,9 @@ kb_key *kb_key_secret(const uint8_t *secret, size_t secret_len) {
     if (!key) {
         return NULL;
     }
-    int good = 1;
-    for (int i = 0; i < HASHES; i++) {
+    key->u.hmac = calloc(HASHES, sizeof *key->u.hmac);
+    int good = key->u.hmac != NULL;
+    for (int i = 0; key->u.hmac && i < HASHES; i++) {
         HMAC_CTX_init(&key->u.hmac[i]);
         good &= HMAC_Init_ex(&key->u.hmac[i], secret, secret_len, hash_of(256 + 128 * i), NULL);
     }
@@ -183,9 +197,10 @@ void kb_key_free(kb_key *key) {
         EC_KEY_free(key->u.ec);
         break;
     case KEY_SECRET:
-        for (int i = 0; i < HASHES; i++) {
+        for (int i = 0; key->u.hmac && i < HASHES; i++) {
             HMAC_CTX_cleanup(&key->u.hmac[i]);
         }
+        free(key->u.hmac);
         break;
     case KEY_ED25519:
         break;
