@@ -108,6 +108,7 @@ class DPoPProofValidator:
             algorithms_=algorithms,
             leeway=leeway,
             max_age=max_age,
+            jti_length=jti_length,
             # A claim that means nothing here is ignored (RFC 9449, 4.2).
             binding="ignore",
             limits=limits,
@@ -118,8 +119,6 @@ class DPoPProofValidator:
             raise PolicyError("a DPoP proof is signed with a public-key algorithm (RFC 9449, 4.2)")
         if policy.max_age is None:
             raise PolicyError("max_age must be a number of seconds: an old proof proves nothing of now")
-        if type(jti_length) is not int or jti_length < 1:
-            raise PolicyError("jti_length must be a positive whole number")
         claim_rules = policy.claim_rules()
         self._policy = policy
         self._scheme = Scheme("DPoP", tuple(row.name for row in policy.algorithms))
@@ -128,7 +127,7 @@ class DPoPProofValidator:
             policy.header_rules(), claim_rules, load_embedded_key, DPoPProof
         )
         self._replay = None if replay is None else as_replay_store(replay)
-        self._nonces, self._jti_length, self._clock = nonces, jti_length, checked(clock)
+        self._nonces, self._clock = nonces, checked(clock)
         # RFC 9449, 11.1: from its time of issue on, for as long as it could be accepted.
         self._remembered = policy.max_age + leeway + _AT_THE_EDGE
 
@@ -162,7 +161,7 @@ class DPoPProofValidator:
         """
         used, now = self._check(proof, method, url, access_token, nonce)
         if self._replay is not None:
-            issued = used.issued_at
+            issued = used.claim("iat")
             until = issued + self._remembered
             if not self._replay.put(*_use(used), expires_at=until, now=now, issued_at=issued):
                 raise self._reject(Reason.JTI_REPLAYED)
@@ -180,7 +179,7 @@ class DPoPProofValidator:
         """:meth:`validate` for use in an event loop; waits for nothing but the replay store."""
         used, now = self._check(proof, method, url, access_token, nonce)
         if self._replay is not None:
-            issued = used.issued_at
+            issued = used.claim("iat")
             until = issued + self._remembered
             if not await self._replay.aput(*_use(used), expires_at=until, now=now, issued_at=issued):
                 raise self._reject(Reason.JTI_REPLAYED)
@@ -219,7 +218,7 @@ class DPoPProofValidator:
             raise self._claim(Reason.CLAIM_INVALID, "htu")
         if not same_target(htu, url):
             raise self._claim(Reason.CLAIM_MISMATCH, "htu")
-        if len(jti) > self._jti_length or jti.isspace():
+        if jti.isspace():
             raise self._reject(Reason.JTI_INVALID)
 
     def _check_access_token(self, proof: DPoPProof, beside: str | None) -> None:
@@ -257,7 +256,7 @@ class DPoPProofValidator:
 
 def _use(proof: DPoPProof) -> tuple[str, str, str]:
     """Kind, principal and identifier: the same ``jti`` under another key is another proof."""
-    return "dpop", proof.thumbprint, proof.identifier
+    return "dpop", proof.thumbprint, proof.claim("jti")
 
 
 def _is_one_of(given: str, expected: Iterable[str]) -> bool:
