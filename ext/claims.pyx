@@ -3,7 +3,7 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from contract cimport (
@@ -118,6 +118,10 @@ cdef extern from *:
     double PyOS_string_to_double(const char *s, char **endptr, object overflow_exception) except? -1.0
 
 
+cdef enum:
+    LONGEST_MARKER = 32
+
+
 @cython.final
 @cython.auto_pickle(False)
 cdef class CompiledClaims:
@@ -190,15 +194,20 @@ cdef class CompiledClaims:
         """Prepare the look for claims that mark other kinds of token."""
         if not foreign:
             return 0
+        foreign.sort(key=_length_of_name)
         own.marker_names = self._texts([name for name, _ in foreign])
         own.marker_bits = <int *>PyMem_Calloc(len(foreign), sizeof(int))
         if own.marker_bits == NULL:
             raise MemoryError
-        own.marker_count = len(foreign)
-        for i in range(own.marker_count):
+        for i in range(len(foreign)):
             own.marker_bits[i] = foreign[i][1]
-            own.marker_lengths |= <uint32_t>1 << own.marker_names[i].size
+        for size in range(LONGEST_MARKER + 2):
+            own.markers_at[size] = len([name for name, _ in foreign if len(name) < size])
         return 0
+
+
+def _length_of_name(marker):
+    return len(marker[0])
 
 
 cdef kb_text _text_of(list owner, str value) except *:
@@ -393,11 +402,11 @@ cdef int _named_markers(const kb_claim_rules *rules, const kb_json_scan *scan) e
     cdef int marks = 0
     for i in range(scan.count):
         member = &scan.members[i]
-        if member.name_len > 31 or not rules.marker_lengths >> member.name_len & 1:
+        if member.name_len > LONGEST_MARKER:
             continue
-        for k in range(rules.marker_count):
+        for k in range(rules.markers_at[member.name_len], rules.markers_at[member.name_len + 1]):
             name = &rules.marker_names[k]
-            if member.name_len == name.size and memcmp(member.name, name.at, name.size) == 0:
+            if member.name[0] == name.at[0] and memcmp(member.name, name.at, name.size) == 0:
                 marks |= rules.marker_bits[k]
     return marks
 

@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t
 
 
 cdef struct kb_text:
@@ -51,11 +51,10 @@ cdef struct kb_claim_rules:
     kb_text *expected_names
     kb_text *expected
     Py_ssize_t expected_count
-    # Names of foreign markers, and a bit for each of their lengths.
+    # Names of foreign markers by their length: those of n octets stand from markers_at[n] to markers_at[n + 1].
     kb_text *marker_names
-    Py_ssize_t marker_count
-    uint32_t marker_lengths
     int *marker_bits
+    uint8_t markers_at[34]
     int foreign
     int audience_form
     bint exp_required
