@@ -51,7 +51,7 @@ cdef struct kb_claim_rules:
     kb_text *expected_names
     kb_text *expected
     Py_ssize_t expected_count
-    # Names of foreign markers by their length: those of n octets stand from markers_at[n] to markers_at[n + 1].
+    # Names of foreign markers by their length: those of n octets begin at markers_at[n].
     kb_text *marker_names
     int *marker_bits
     uint8_t markers_at[34]
