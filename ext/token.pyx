@@ -4,7 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr, memcmp
 
 from contract cimport (
@@ -99,6 +99,16 @@ cdef extern from "time.h" nogil:
         long tv_nsec
     int clock_gettime(int clock, timespec *value)
     int CLOCK_REALTIME
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define KB_COUNT(counter) __atomic_fetch_add(&(counter), 1, __ATOMIC_RELAXED)
+    #else
+    #define KB_COUNT(counter) ((counter)++)
+    #endif
+    """
+    void KB_COUNT(uint64_t counter) noexcept nogil
 
 
 cdef double system_time() except? -1.0:
@@ -564,7 +574,19 @@ cdef VerifiedToken _made(result_type, header, bytes payload):
 cdef class Validator:
     """The road with everything on it that stays the same from token to token."""
 
-    def __init__(self, policy, *, source, static_keys, clock, to_proof, reject, cache, opener=None):
+    def __init__(
+        self,
+        policy,
+        *,
+        source,
+        static_keys,
+        clock,
+        to_proof,
+        reject,
+        cache,
+        opener=None,
+        outcomes=None,
+    ):
         self._policy = policy
         self._source = source
         self._seek = getattr(source, "refresh_for", None)
@@ -574,6 +596,7 @@ cdef class Validator:
         self._reject = reject
         self._cache = cache
         self._opener = opener
+        self._outcomes = outcomes
         self._thumbprints = {}
 
     def __class_getitem__(cls, item):
@@ -593,21 +616,35 @@ cdef class Validator:
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        result = self._run(self.index(), raw, certificate, dpop)
-        if isinstance(result, VerifiedToken):
-            return result
-        if result == REASON_KEY_UNKNOWN and self._seek is not None:
-            kid = self._kid(raw)
-            if kid is not None and self._seek(kid):
-                # The source has newer keys now, and this one among them.
-                result = self._run(self.index(), raw, certificate, dpop)
+        try:
+            result = self._run(self.index(), raw, certificate, dpop)
+            if isinstance(result, VerifiedToken):
+                KB_COUNT(self._accepted)
+                return result
+            if result == REASON_KEY_UNKNOWN and self._seek is not None:
+                kid = self._kid(raw)
+                if kid is not None and self._seek(kid):
+                    # The source has newer keys now, and this one among them.
+                    result = self._run(self.index(), raw, certificate, dpop)
+        except Unavailable as error:
+            if self._outcomes is not None:
+                self._outcomes.ended(error)
+            raise
         return self._conclude(result, dpop)
 
     def _conclude(self, result, dpop=None):
         """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
+            KB_COUNT(self._accepted)
             return result
-        raise self._reject(result) if dpop is None else self._reject(result, dpop)
+        rejected = self._reject(result) if dpop is None else self._reject(result, dpop)
+        if self._outcomes is not None:
+            self._outcomes.ended(rejected)
+        raise rejected
+
+    def _accepted_alone(self):
+        """How many tokens were accepted without telling ``outcomes``, which would cost too much."""
+        return self._accepted
 
     def _judge(self, keys, raw, certificate, dpop=None):
         """A verified token or a verdict, with the keys of this :class:`~keybound.JWKSet`."""

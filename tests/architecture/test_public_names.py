@@ -103,7 +103,7 @@ MEMBERS = {
     "header identifier issued_at issuer nonce session_id subject",
     "IntrospectionResponse": "audience authorization_details claim claims client_id confirmation expires_at "
     "header identifier issued_at issuer scopes subject token_type username",
-    "IntrospectionResponseValidator": "avalidate require validate clock policy",
+    "IntrospectionResponseValidator": "avalidate require stats validate clock policy",
     "LogoutToken": "audience claim claims events expires_at header identifier issued_at issuer occurred_at "
     "session_id subject subject_identifier transaction",
     "LogoutTokenValidator": "avalidate clear_cache stats validate clock keys policy",
@@ -123,7 +123,7 @@ MEMBERS = {
     "DPoPNonces": "issue recognizes",
     "DPoPProof": "allowed_algorithms claim claims header identifier issued_at key method nonce "
     "thumbprint url",
-    "DPoPProofValidator": "avalidate policy validate",
+    "DPoPProofValidator": "avalidate policy stats validate",
     "PresentedCertificate": "from_certificate from_der from_pem from_sha256 thumbprint",
     "AudiencePolicy": "aliases bind bind_metadata client_assertion from_json from_mapping from_toml note "
     "obliges request_object rule to_mapping",

@@ -19,6 +19,7 @@ from keybound.jose.nesting import Opener
 from keybound.keys import KeySource, RefreshingKeySource, as_key_source
 from keybound.limits import DEFAULT_CACHE, MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
+from keybound.tokens._outcomes import Counted, Counting, Outcomes
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
@@ -54,7 +55,7 @@ class HasClaims(Protocol):
         ...
 
 
-class Configured:
+class Configured(Counting):
     """What has a policy and a clock, and tells of them. Read-only: the road would not change along."""
 
     _error: str | None = None
@@ -71,6 +72,7 @@ class Configured:
         self._checked_policy = policy
         self._given_clock = clock
         self._time = checked(clock)
+        self._outcomes = Outcomes()
 
     def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
         """The exception for what a check behind the road has found; the caller raises it."""
@@ -162,13 +164,14 @@ class Described(Configured):
         """Where the keys come from."""
         return self._key_source
 
-    def stats(self) -> dict[str, dict[str, int]]:
-        """Counters for operators.
+    def stats(self) -> dict[str, Any]:
+        """Counters for operators, since this validator was made.
 
-        :returns: ``cache``: since this validator was made, empty if it has no cache; ``tables``: of
+        :returns: how many calls ``accepted`` a token, how many ``rejected`` one, by code of the reason, and
+            for how many the answer was ``unavailable``; ``cache``: empty if it has no cache; ``tables``: of
             the tables of hot keys, which the whole process shares
         """
-        return {
+        return super().stats() | {
             "cache": self._tokens.counters() if self._tokens is not None else {},
             "tables": signature.table_counters(),
         }
@@ -223,7 +226,7 @@ class Token(road.VerifiedToken):
         return f"<keybound.{type(self).__name__}>"
 
 
-class TokenValidator(Described, Generic[Result]):
+class TokenValidator(Described, Counted, Generic[Result]):
     """A road with a few checks of one kind behind it; each kind adds its ``validate``."""
 
     def __init__(

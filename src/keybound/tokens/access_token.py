@@ -161,13 +161,21 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         self._describe(policy, keys, clock, cache, decryption)
         compiled, situation = self._road(AccessToken)
         self._rejection_of = situation["reject"]
-        super().__init__(compiled, **situation)
+        super().__init__(compiled, outcomes=self._outcomes, **situation)
+
+    def stats(self) -> dict[str, Any]:
+        """See :meth:`Described.stats`."""
+        counted = super().stats()
+        return counted | {"accepted": counted["accepted"] + self._accepted_alone()}
 
     async def avalidate(
         self, raw: str | bytes, *, certificate: Certificate | None = None, dpop: DPoPProof | None = None
     ) -> AccessToken:
         """:meth:`validate` in an event loop, which it never blocks; with keys at hand it never waits."""
-        return await self._apresent(self, raw, certificate, dpop)
+        if self._refreshing is None:
+            return self.validate(raw, certificate=certificate, dpop=dpop)
+        with self._outcomes.unavailability():
+            return await self._apresent(self, raw, certificate, dpop)
 
     def validate_many(
         self,
@@ -198,17 +206,28 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         workers = _usable_cores() if threads is None else threads
         if type(workers) is not int or not 1 <= workers <= MAX_THREADS:
             raise PolicyError(f"threads must be a whole number from 1 to {MAX_THREADS}")
-        results = self._judge_many(tokens, presented, proofs, workers)
-        again = self._found_meanwhile(tokens, results)
-        if again:
-            chosen = [[values[place] for place in again] for values in (tokens, presented, proofs)]
-            later = self._judge_many(chosen[0], chosen[1], chosen[2], workers)
-            for place, result in zip(again, later, strict=True):
-                results[place] = result
-        return [
+        with self._outcomes.unavailability():
+            results = self._judge_many(tokens, presented, proofs, workers)
+            again = self._found_meanwhile(tokens, results)
+            if again:
+                chosen = [[values[place] for place in again] for values in (tokens, presented, proofs)]
+                later = self._judge_many(chosen[0], chosen[1], chosen[2], workers)
+                for place, result in zip(again, later, strict=True):
+                    results[place] = result
+        return self._concluded(results, proofs)
+
+    def _concluded(
+        self, results: list[road.VerifiedToken | int], proofs: list[Any]
+    ) -> list[AccessToken | TokenRejected]:
+        answers = [
             self._rejection_of(result, dpop) if isinstance(result, int) else cast(AccessToken, result)
             for result, dpop in zip(results, proofs, strict=True)
         ]
+        rejected = [answer for answer in answers if isinstance(answer, TokenRejected)]
+        self._outcomes.accepted(len(answers) - len(rejected))
+        for error in rejected:
+            self._outcomes.ended(error)
+        return answers
 
     def _judge_many(
         self, tokens: list[Any], certificates: list[Any], proofs: list[Any], threads: int

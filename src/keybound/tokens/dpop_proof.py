@@ -18,6 +18,7 @@ from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy
 from keybound.profiles.oauth import OAUTH
 from keybound.stores.replay import ReplayStore, as_replay_store
+from keybound.tokens._outcomes import Counted, Outcomes
 from keybound.tokens._validator import octets, rejection_of, same_text
 from keybound.tokens.dpop_nonces import DPoPNonces
 
@@ -72,7 +73,7 @@ class DPoPProof(road.SelfSignedToken):
         return "<keybound.DPoPProof>"
 
 
-class DPoPProofValidator:
+class DPoPProofValidator(Counted):
     """Validates DPoP proofs (RFC 9449, 4.3). Make it once; use it from any thread or event loop.
 
     :param algorithms: allow-list of ``alg`` values, public-key algorithms only; mandatory unless the
@@ -121,6 +122,7 @@ class DPoPProofValidator:
             raise PolicyError("max_age must be a number of seconds: an old proof proves nothing of now")
         claim_rules = policy.claim_rules()
         self._policy = policy
+        self._outcomes = Outcomes()
         self._scheme = Scheme("DPoP", tuple(row.name for row in policy.algorithms))
         self._reject = rejection_of(claim_rules, _ERROR, self._scheme)
         self._road = self_signed.SelfSignedPolicy(

@@ -20,6 +20,7 @@ from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
+from keybound.tokens._outcomes import Counted
 from keybound.tokens._validator import Token, TokenValidator, rejection_of, scheme_beside, text_claim
 from keybound.tokens.access_token import AccessToken, Requiring
 
@@ -59,7 +60,7 @@ class IntrospectionResponse(AccessToken):
         return value
 
 
-class IntrospectionResponseValidator(Requiring):
+class IntrospectionResponseValidator(Requiring, Counted):
     """Validates introspection answers for one resource server. Make it once; use it from any thread.
 
     The claims pass the same checks, in the same code, as those of JWT access tokens. Since the authorization

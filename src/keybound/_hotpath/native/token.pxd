@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from keybound._hotpath.native.cache cimport TokenCache
 from keybound._hotpath.native.claims cimport CompiledClaims, kb_lasting, kb_proof
@@ -71,7 +71,8 @@ cdef class Validator:
     cdef CompiledPolicy _policy
     cdef KeyIndex _keys
     cdef TokenCache _cache
-    cdef object _source, _seek, _clock, _to_proof, _reject, _opener
+    cdef object _source, _seek, _clock, _to_proof, _reject, _opener, _outcomes
+    cdef uint64_t _accepted
     cdef dict _thumbprints
 
     cdef _run(self, KeyIndex keys, raw, certificate, dpop)

@@ -294,8 +294,13 @@ class Validator(Generic[Result]):
         reject: Callable[..., Exception],
         cache: TokenCache | None,
         opener: Any = None,
+        outcomes: Any = None,
     ) -> None:
-        """:param opener: opens the encryption around a token (:class:`~keybound.jose.nesting.Opener`)"""
+        """A road; those of other kinds than access tokens count behind it.
+
+        :param opener: opens the encryption around a token (:class:`~keybound.jose.nesting.Opener`)
+        :param outcomes: counts what every call came to (:class:`~keybound.tokens._outcomes.Outcomes`)
+        """
         self._policy = policy
         self._source = source
         self._seek = getattr(source, "refresh_for", None)
@@ -305,6 +310,7 @@ class Validator(Generic[Result]):
         self._reject = reject
         self._cache = cache
         self._opener = opener
+        self._outcomes = outcomes
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a validator cannot be pickled")
@@ -326,19 +332,33 @@ class Validator(Generic[Result]):
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        result = self._run(self._index(), raw, certificate, dpop)
-        if result == Reason.KEY_UNKNOWN and self._seek is not None:
-            kid = self._kid(raw)
-            if kid is not None and self._seek(kid):
-                # The source has newer keys now, and this one among them.
-                result = self._run(self._index(), raw, certificate, dpop)
+        try:
+            result = self._run(self._index(), raw, certificate, dpop)
+            if result == Reason.KEY_UNKNOWN and self._seek is not None:
+                kid = self._kid(raw)
+                if kid is not None and self._seek(kid):
+                    # The source has newer keys now, and this one among them.
+                    result = self._run(self._index(), raw, certificate, dpop)
+        except Unavailable as error:
+            if self._outcomes is not None:
+                self._outcomes.ended(error)
+            raise
         return self._conclude(result, dpop)
 
     def _conclude(self, result: VerifiedToken | int, dpop: Any = None) -> Result:
         """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
+            if self._outcomes is not None:
+                self._outcomes.accepted()
             return cast(Result, result)
-        raise self._reject(result) if dpop is None else self._reject(result, dpop)
+        rejected = self._reject(result) if dpop is None else self._reject(result, dpop)
+        if self._outcomes is not None:
+            self._outcomes.ended(rejected)
+        raise rejected
+
+    def _accepted_alone(self) -> int:
+        """How many tokens were accepted without telling ``outcomes``, which would cost too much."""
+        return 0
 
     def _judge(self, keys: Any, raw: Any, certificate: Any, dpop: Any = None) -> VerifiedToken | int:
         """A verified token or a verdict, with the keys of this :class:`~keybound.JWKSet`."""

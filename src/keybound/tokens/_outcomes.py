@@ -1,0 +1,131 @@
+"""What the calls of one validator came to, counted."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any
+
+from keybound.errors import KeyboundError, Reason, TokenRejected, Unavailable
+from keybound.keys import background
+
+__all__ = ["Counted", "Counting", "Outcomes"]
+
+
+class Outcomes:
+    """Counters of one validator. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._accepted = self._unavailable = 0
+        self._rejected: Counter[Reason] = Counter()
+        background.adopt(self)
+
+    def accepted(self, tokens: int = 1) -> None:
+        """So many tokens were accepted."""
+        with self._lock:
+            self._accepted += tokens
+
+    def ended(self, error: KeyboundError) -> None:
+        """A call ended with this error."""
+        if isinstance(error, TokenRejected):
+            with self._lock:
+                self._rejected[error.reason] += 1
+        elif isinstance(error, Unavailable):
+            with self._lock:
+                self._unavailable += 1
+
+    @contextmanager
+    def unavailability(self) -> Iterator[None]:
+        """Count it where the call inside cannot tell."""
+        try:
+            yield
+        except Unavailable as error:
+            self.ended(error)
+            raise
+
+    def numbers(self) -> dict[str, Any]:
+        """``accepted`` and ``unavailable`` calls, and those ``rejected`` by code of the reason."""
+        with self._lock:
+            rejected = {str(reason): count for reason, count in sorted(self._rejected.items())}
+            return {"accepted": self._accepted, "rejected": rejected, "unavailable": self._unavailable}
+
+    def _after_fork(self) -> None:
+        # The thread that holds it has stayed with the parent.
+        self._lock = threading.Lock()
+
+
+class Counting:
+    """A validator that counts what its calls come to."""
+
+    _outcomes: Outcomes
+
+    def stats(self) -> dict[str, Any]:
+        """Counters for operators, since this validator was made.
+
+        :returns: how many calls ``accepted`` a token, how many ``rejected`` one, by code of the reason, and
+            for how many the answer was ``unavailable``
+        """
+        return self._outcomes.numbers()
+
+
+class Counted(Counting):
+    """Counts around the public methods that validate; those on whose road nobody counts."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, method in list(vars(cls).items()):
+            if name.startswith(("validate", "avalidate")):
+                setattr(cls, name, _counted(method))
+
+
+def _counted(method: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(method):
+
+        @functools.wraps(method)
+        async def awaiting(self: Counted, *given: Any, **named: Any) -> Any:
+            with _Call(self._outcomes):
+                return await method(self, *given, **named)
+
+        return awaiting
+
+    @functools.wraps(method)
+    def calling(self: Counted, *given: Any, **named: Any) -> Any:
+        with _Call(self._outcomes):
+            return method(self, *given, **named)
+
+    return calling
+
+
+_counting: ContextVar[Outcomes | None] = ContextVar("_counting", default=None)
+"""Whose call is under way: one method that validates may call another one of the same validator."""
+
+
+class _Call:
+    """One call from outside, counted when it ends."""
+
+    __slots__ = ("_before", "_outcomes")
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        self._outcomes = outcomes
+
+    def __enter__(self) -> None:
+        self._before = _counting.get()
+        _counting.set(self._outcomes)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _counting.set(self._before)
+        if self._before is self._outcomes:
+            return
+        if error is None:
+            self._outcomes.accepted()
+        elif isinstance(error, KeyboundError):
+            self._outcomes.ended(error)
