@@ -458,7 +458,7 @@ def _rebuild(kind: type[TokenRejected], reason: Reason, details: dict[str, Any])
 
 
 def _algs(names: Iterable[str]) -> list[tuple[str, str]]:
-    members = [names] if isinstance(names, str) else list(names)
+    members = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
     if not all(isinstance(name, str) for name in members):
         raise PolicyError("algs must be a list of algorithm names")
     return [("algs", scope_text(" ".join(members), "algs"))] if members else []

@@ -45,7 +45,15 @@ from keybound import (
     jws,
 )
 from keybound.errors import Reason, rejection
-from keybound.testing import EncryptionKey, FakeClient, FakeIssuer, SigningKey, encrypt_jwe, encrypt_jwe_json
+from keybound.testing import (
+    EncryptionKey,
+    FakeClient,
+    FakeIssuer,
+    SigningKey,
+    dpop_proof,
+    encrypt_jwe,
+    encrypt_jwe_json,
+)
 
 
 class Colour(str, enum.Enum):
@@ -192,6 +200,15 @@ def dumped(value: Any) -> str:
         return repr(type(value))
 
 
+def jsonable(value: Any) -> Any:
+    """The value if JSON can hold it, else its name: who makes a token can write nothing else."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return repr(type(value))
+    return value
+
+
 SETTINGS: dict[str, Any] = {"algorithms": ["ES256"]}
 
 
@@ -280,6 +297,14 @@ def events(**options: Any) -> keybound.SecurityEventTokenValidator:
     return keybound.SecurityEventTokenValidator(
         **{"issuer": "i", "audience": "a", "keys": KEYS} | SETTINGS | options
     )
+
+
+OF_A_SERVER: dict[str, Any] = {"replay": None, **SETTINGS}
+AT_ONCE = {"method": "GET", "url": "https://rs.example.com/resource"}
+
+
+def proofs(**options: Any) -> keybound.DPoPProofValidator:
+    return keybound.DPoPProofValidator(**OF_A_SERVER | options)
 
 
 def introspection(**options: Any) -> keybound.IntrospectionResponseValidator:
@@ -539,6 +564,51 @@ ONE_VALUE = {
         f"request object {name}": lambda value, name=name: requests(**{name: value})
         for name in inspect.signature(keybound.RequestObjectValidator).parameters
     },
+    "DPoP proof": lambda value: proofs().validate(value, **AT_ONCE),
+    "DPoP proof awaited": lambda value: asyncio.run(proofs().avalidate(value, **AT_ONCE)),
+    **{
+        f"DPoP proof {name}": lambda value, name=name: proofs().validate(
+            dpop_proof(KEY, access_token="a"), **AT_ONCE | {"access_token": "a"} | {name: value}
+        )
+        for name in ("method", "url", "access_token", "nonce")
+    },
+    **{
+        f"DPoP proof claim {name}": lambda value, name=name: proofs().validate(
+            dpop_proof(KEY, access_token="a", **{name: jsonable(value)}),
+            **AT_ONCE,
+            access_token="a",
+            nonce="n",
+        )
+        for name in ("jti", "htm", "htu", "iat", "ath", "nonce", "exp", "nbf", "other")
+    },
+    **{
+        f"DPoP proof header {name}": lambda value, name=name: proofs().validate(
+            dpop_proof(KEY, header={name: jsonable(value)}), **AT_ONCE
+        )
+        for name in ("typ", "alg", "jwk", "kid", "crit", "other")
+    },
+    **{
+        f"DPoP proof key {name}": lambda value, name=name: proofs().validate(
+            dpop_proof(KEY, header={"jwk": KEY.public_jwk() | {name: jsonable(value)}}), **AT_ONCE
+        )
+        for name in ("kty", "crv", "x", "y", "d", "use", "key_ops", "alg", "kid")
+    },
+    **{
+        f"DPoP proof option {name}": lambda value, name=name: proofs(**{name: value})
+        for name in inspect.signature(keybound.DPoPProofValidator).parameters
+    },
+    "DPoP nonce": lambda value: keybound.DPoPNonces(b"s" * 32).recognizes(value),
+    "DPoP nonces": lambda value: keybound.DPoPNonces(value),
+    **{
+        f"DPoP nonces {name}": lambda value, name=name: keybound.DPoPNonces(b"s" * 32, **{name: value})
+        for name in ("lifetime", "clock")
+    },
+    "validate dpop": lambda value: VALIDATOR.validate("a.b.c", dpop=value),
+    "avalidate dpop": lambda value: asyncio.run(VALIDATOR.avalidate("a.b.c", dpop=value)),
+    "explain dpop": lambda value: VALIDATOR.explain("a.b.c", dpop=value),
+    "validate_many dpop": lambda value: VALIDATOR.validate_many(["a.b.c"], dpop_proofs=value),
+    "validate_many of dpop": lambda value: VALIDATOR.validate_many(["a.b.c"], dpop_proofs=[value]),
+    "challenge algs": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(algs=value),
     "challenge realm": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(realm=value),
     "challenge scope": lambda value: rejection(Reason.TOKEN_EXPIRED).challenge(scope=value),
 }

@@ -12,7 +12,8 @@ import pytest
 import keybound
 from keybound.errors import Reason
 from keybound.frozen import FrozenDict
-from keybound.testing import SigningKey, make_token
+from keybound.stores import MemoryReplayStore
+from keybound.testing import SigningKey, dpop_proof, make_token
 
 THREADS = 16
 STEPS = 1000
@@ -50,6 +51,33 @@ def in_threads(work: Callable[[int], Any], count: int = THREADS) -> list[Any]:
     if errors:
         raise errors[0]
     return results
+
+
+def test_proofs_of_many_keys(world: Any) -> None:
+    """Known and new keys, good and forged proofs, and one proof that only one thread may use."""
+    store = MemoryReplayStore()
+    proofs = keybound.DPoPProofValidator(algorithms=["ES256"], replay=store, clock=world.clock)
+    regular, stranger = SigningKey.generate("ES256"), SigningKey.generate("ES256")
+    once = dpop_proof(regular, clock=world.clock)
+
+    def judge(raw: str) -> Reason | str:
+        try:
+            return proofs.validate(raw, method="GET", url="https://rs.example.com/resource").thumbprint
+        except keybound.TokenRejected as rejected:
+            return rejected.reason
+
+    def work(number: int) -> list[Reason | str]:
+        verdicts = [judge(once)]
+        for _ in range(40):
+            own = SigningKey.generate("ES256")
+            assert judge(dpop_proof(own, clock=world.clock)) == own.thumbprint
+            assert judge(dpop_proof(regular, clock=world.clock)) == regular.thumbprint
+            forged = dpop_proof(regular, signer=stranger, clock=world.clock)
+            assert judge(forged) is Reason.SIGNATURE_INVALID
+        return verdicts
+
+    firsts = [verdict for verdicts in in_threads(work) for verdict in verdicts]
+    assert sorted(map(str, firsts)) == sorted([regular.thumbprint, *["jti_replayed"] * (THREADS - 1)])
 
 
 def verdict(validator: keybound.AccessTokenValidator, raw: Any, certificate: Any) -> Reason:
