@@ -33,7 +33,7 @@ from keybound.limits import CacheSettings, Limits
 from keybound.tokens.access_token import AccessToken, AccessTokenValidator
 
 if typing.TYPE_CHECKING:
-    from keybound import audience
+    from keybound import audience, metrics
     from keybound.audience import AudiencePolicy
     from keybound.jose import jwe
     from keybound.jose.decryption import Decryption
@@ -138,6 +138,7 @@ __all__ = [
     "configure_tables",
     "jwe",
     "jws",
+    "metrics",
     "profiles",
     "thumbprint",
 ]
@@ -174,6 +175,7 @@ def __getattr__(name: str) -> object:
         "IssuerRouter": "tokens.issuer_router",
         "audience": "audience",
         "jwe": "jose.jwe",
+        "metrics": "metrics",
     }
     if name not in places:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,6 +28,7 @@ from keybound.jose.jwk import _CURVE_NAMES, _TYPES
 from keybound.keys.refresh import DEFAULT_REFRESH
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE, DEFAULT_LIMITS, Limits
+from keybound.metrics import FAMILIES
 from keybound.testing import FakeIssuer
 
 ROOT = Path(__file__).parents[2]
@@ -258,6 +259,14 @@ def test_refresh_settings_have_the_defaults_they_show():
     expected = {name: getattr(DEFAULT_REFRESH, name) for name in DEFAULT_REFRESH.__dataclass_fields__}
     shown = {name: float(value) for name, value, _ in table("README.md", "Setting", "Default", "Means")}
     assert list(shown.items()) == list(expected.items())
+
+
+def test_samples_are_those_of_the_code():
+    expected = [
+        (name, family.type, ", ".join(family.labels) or "none", family.description)
+        for name, family in FAMILIES.items()
+    ]
+    assert table("README.md", "Sample", "Type", "Labels", "Tells") == expected
 
 
 def test_unsafe_options_exist():

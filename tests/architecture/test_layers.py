@@ -26,6 +26,7 @@ LAYERS = (
     ("kinds",),
     ("profiles", "policy", "audience"),
     ("tokens", "clients"),
+    ("metrics",),
     ("_about", "_tables", ""),
     ("cli", "server", "integrations", "compat", "testing", "__main__"),
 )
@@ -36,6 +37,8 @@ ONLY_IN = {
     "cryptography": {"jose", "binding", "clients", "_hotpath", "testing"},
     "click": {"cli"},
     "httpx": {"keys"},
+    "opentelemetry": {"metrics"},
+    "prometheus_client": {"metrics"},
     "redis": {"stores"},
     "rich": {"cli"},
     "rich_click": {"cli"},

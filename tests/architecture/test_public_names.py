@@ -80,6 +80,7 @@ NAMES = [
     "configure_tables",
     "jwe",
     "jws",
+    "metrics",
     "profiles",
     "thumbprint",
 ]
@@ -147,6 +148,7 @@ MEMBERS = {
     "BoundAudiencePolicy FORMS Form KINDS Kind Outcome POLICIES Party ReportOnly",
     "jwe": "DecryptedJWE decrypt decrypt_json",
     "jws": "VerifiedJWS verify verify_json",
+    "metrics": "FAMILIES Family PrometheusCollector Registry Sample observe",
     "profiles": "BRAZIL CAMARA_2024 CAMARA_2026 CDR CIBA CONNECTID FAPI1_ADVANCED FAPI1_BASELINE FAPI2 "
     "FAPI2_DRAFT FAPI2_MESSAGE_SIGNING FAPI2_MTLS_EVERYWHERE FAPI_CIBA OAUTH PRESETS PROFILES Preset RFC9068 "
     "UK",

@@ -1,0 +1,123 @@
+"""Named validators, key sources, stores and routers, and one list of samples of all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from keybound._hotpath import signature
+from keybound.errors import PolicyError
+from keybound.metrics.samples import (
+    FAMILIES,
+    Found,
+    Sample,
+    of_key_source,
+    of_store,
+    of_tables,
+    of_validator,
+)
+from keybound.tokens._outcomes import Counting
+from keybound.tokens.issuer_router import IssuerRouter
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """What an operator wants to watch, by names of the operator's own. Use it from any thread.
+
+    The values of labels are those names, kinds of token, issuers as configured, codes of reasons and the
+    names of counters: nothing from a token, so nobody outside makes up new ones.
+
+    :param by_issuer: whether the validators of a router are counted one by one; otherwise their numbers are
+        added up, with an empty label
+    """
+
+    def __init__(self, *, by_issuer: bool = True) -> None:
+        self._by_issuer = by_issuer
+        self._lock = threading.Lock()
+        # Replaced as a whole: whoever reads needs no lock.
+        self._watched: Mapping[str, Any] = MappingProxyType({})
+
+    def add(self, name: str, watched: Any) -> None:
+        """Watch a validator, a key source, a store or an :class:`keybound.IssuerRouter`.
+
+        :param name: one to 100 printable characters
+        :raises PolicyError: the name cannot be used or is there already, or there is nothing to watch
+        """
+        if type(name) is not str or not 0 < len(name) <= 100 or not name.isprintable():
+            raise PolicyError("a name must be text of 1 to 100 printable characters")
+        if not isinstance(watched, IssuerRouter) and not callable(getattr(watched, "stats", None)):
+            raise PolicyError("a registry takes what has stats: validators, key sources, stores and routers")
+        with self._lock:
+            if name in self._watched:
+                raise PolicyError("two things to watch have the same name")
+            self._watched = MappingProxyType({**self._watched, name: watched})
+
+    def remove(self, name: str) -> None:
+        """Watch it no more.
+
+        :raises PolicyError: it is not there
+        """
+        with self._lock:
+            if name not in self._watched:
+                raise PolicyError("nothing of this name is watched")
+            left = {known: watched for known, watched in self._watched.items() if known != name}
+            self._watched = MappingProxyType(left)
+
+    def samples(self) -> list[Sample]:
+        """All numbers as they are now, in the order of :data:`FAMILIES` and then of their labels."""
+        sums: dict[tuple[str, tuple[str, ...]], float] = defaultdict(int)
+        for name, labels, value in self._found():
+            sums[f"keybound.{name}", labels] += value
+        order = {name: place for place, name in enumerate(FAMILIES)}
+        samples = [
+            Sample(name, tuple(zip(FAMILIES[name].labels, labels, strict=True)), value, FAMILIES[name].type)
+            for (name, labels), value in sums.items()
+        ]
+        return sorted(samples, key=lambda sample: (order[sample.name], sample.labels))
+
+    def readiness(self) -> dict[str, bool]:
+        """Whether each can answer now without asking anybody: a source with keys, and who stands on one.
+
+        For a readiness probe. Nothing is fetched for it, and no store is asked.
+        """
+        return {name: _is_ready(watched) for name, watched in self._watched.items()}
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of them can."""
+        return all(self.readiness().values())
+
+    def _found(self) -> Found:
+        yield from of_tables(signature.table_counters())
+        for name, watched in self._watched.items():
+            if isinstance(watched, IssuerRouter):
+                for issuer, validator in watched.validators.items():
+                    yield from _of(name, validator, issuer if self._by_issuer else "")
+            else:
+                yield from _of(name, watched, None)
+
+
+def _of(name: str, watched: Any, issuer: str | None) -> Found:
+    stats = watched.stats()
+    if isinstance(watched, Counting):
+        policy: Any = getattr(watched, "policy", None)
+        named = policy.issuer or "" if issuer is None else issuer
+        return of_validator((name, str(policy.kind.value), named), stats)
+    if any(counter in stats for counter in ("fetches", "metadata", "reloads")):
+        return of_key_source(name, stats)
+    return of_store(name, stats)
+
+
+def _is_ready(watched: Any) -> bool:
+    if isinstance(watched, IssuerRouter):
+        return all(_is_ready(validator) for validator in _validators(watched))
+    source = getattr(watched, "keys", None) if isinstance(watched, Counting) else watched
+    return bool(getattr(source, "ready", True))
+
+
+def _validators(router: IssuerRouter[Any]) -> Iterator[Any]:
+    yield from router.validators.values()
