@@ -22,6 +22,7 @@ from contract cimport (
     REASON_TOKEN_MALFORMED,
     REASON_TOKEN_MISSING,
     REASON_TOKEN_NOT_TEXT,
+    REASON_TOKEN_REVOKED,
     REASON_TOKEN_TOO_LARGE,
 )
 from core cimport (
@@ -586,6 +587,7 @@ cdef class Validator:
         cache,
         opener=None,
         outcomes=None,
+        is_revoked=None,
     ):
         self._policy = policy
         self._source = source
@@ -597,6 +599,7 @@ cdef class Validator:
         self._cache = cache
         self._opener = opener
         self._outcomes = outcomes
+        self._is_revoked = is_revoked
         self._thumbprints = {}
 
     def __class_getitem__(cls, item):
@@ -614,18 +617,23 @@ cdef class Validator:
             the client presented none
         :param dpop: the :class:`~keybound.DPoPProof` made for this token, or ``None`` where none came along
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
-        :raises Unavailable: the key source cannot answer now
+        :raises Unavailable: the key source cannot answer now, or nobody can tell whether the token was
+            revoked
         """
         try:
             result = self._run(self.index(), raw, certificate, dpop)
             if isinstance(result, VerifiedToken):
-                KB_COUNT(self._accepted)
-                return result
-            if result == REASON_KEY_UNKNOWN and self._seek is not None:
+                if self._is_revoked is None:
+                    KB_COUNT(self._accepted)
+                    return result
+            elif result == REASON_KEY_UNKNOWN and self._seek is not None:
                 kid = self._kid(raw)
                 if kid is not None and self._seek(kid):
                     # The source has newer keys now, and this one among them.
                     result = self._run(self.index(), raw, certificate, dpop)
+            if self._is_revoked is not None and isinstance(result, VerifiedToken):
+                if self._is_revoked(result):
+                    result = REASON_TOKEN_REVOKED
         except Unavailable as error:
             if self._outcomes is not None:
                 self._outcomes.ended(error)

@@ -187,6 +187,7 @@ class Reason(enum.IntEnum):
     RESPONSE_AMBIGUOUS = 905, "The authorization response can be read in more than one way"
 
     JTI_REPLAYED = 910, "The token was used before"
+    TOKEN_REVOKED = 911, "The token was revoked"
 
     EVENT_UNEXPECTED = 920, "The token tells of no event that is expected"
 

@@ -636,6 +636,7 @@ OPTIONS += [
     "limits",
     "clock",
     "cache",
+    "revocation",
 ]
 
 

@@ -13,7 +13,7 @@ import pytest
 import keybound
 from keybound._hotpath.contract import AudienceForm
 from keybound.errors import Reason, rejection
-from keybound.stores import MemoryReplayStore
+from keybound.stores import MemoryReplayStore, MemoryRevocationList
 from keybound.testing import OMIT, EncryptionKey, FakeClient, SigningKey, dpop_proof, encrypt_jwe
 
 Forge = Callable[[Any], object]
@@ -318,6 +318,17 @@ def logout_token(*uses: dict[str, Any]) -> Callable[[Any], object]:
     return judge
 
 
+def revoked(**named: str) -> Callable[[Any], object]:
+    """A token of user-1 after something was revoked."""
+
+    def judge(world: Any) -> object:
+        revocations = MemoryRevocationList(clock=world.clock)
+        revocations.revoke(issuer=world.issuer.issuer, **named)
+        return world.validator(revocation=revocations).validate(world.token())
+
+    return judge
+
+
 def assertion(make: dict[str, Any] = {}, **options: Any) -> Callable[[Any], object]:  # noqa: B006
     """A client assertion in a form, presented twice if there is a store to remember it."""
 
@@ -372,6 +383,7 @@ BY_KIND: dict[Reason, Callable[[Any], object]] = {
     Reason.RESPONSE_AMBIGUOUS: response(lambda world: secured()(world) | {"code": "c"}),
     Reason.PARAMETER_REPEATED: response(lambda world: {"code": ["c", "d"]}, plain_responses="iss-required"),
     Reason.JTI_REPLAYED: logout_token({"jti": "1"}, {"jti": "1"}),
+    Reason.TOKEN_REVOKED: revoked(sub="user-1"),
     Reason.TOKEN_INACTIVE: introspected({"active": False}),
     Reason.EVENT_UNEXPECTED: logout_token({"events": {"https://example.com/event": {}}}),
     Reason.AUTHORIZATION_DETAILS_INSUFFICIENT: details("b"),
@@ -464,6 +476,7 @@ def test_the_controls_of_other_kinds_are_accepted(world: Any) -> None:
     assert id_token({"code": "c"}, code="c")(world)
     assert logout_token({"jti": "1"}, {"jti": "2"})(world)
     assert introspected({})(world)
+    assert revoked(sub="user-2")(world)
     assert details("a")(world)
     assert response(secured())(world)
     assert demand(roles="a")(world)

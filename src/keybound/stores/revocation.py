@@ -9,16 +9,25 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from keybound.clock import Clock
-from keybound.errors import PolicyError, Unavailable
+from keybound.errors import KeyboundError, PolicyError, Unavailable
 from keybound.stores.replay import FURTHEST_EXPIRY, proof_octets
 
-__all__ = ["Entry", "RevocationCheck", "RevocationList", "Token", "as_revocation_check", "check_clock"]
+__all__ = [
+    "Entry",
+    "Revocation",
+    "RevocationCheck",
+    "RevocationList",
+    "Token",
+    "as_revocation_check",
+    "check_clock",
+]
 
 _ATTRIBUTES = ("jti", "sid", "sub")
+_FAILED = "the revocation check failed"
 
 
 class Token(Protocol):
@@ -159,6 +168,10 @@ class RevocationList(ABC):
         return self._entry(issuer, {"sub": logout_token.claim("sub")}, logout_token.claim("iat"), None)
 
 
+Revocation = RevocationList | Callable[[Any], bool | Awaitable[bool]]
+"""What validators take as ``revocation=``: a list, or a function of a verified token."""
+
+
 def traces(token: Token) -> Iterator[bytes]:
     """The octets of every entry that could concern a token."""
     issuer = token.claim("iss")
@@ -205,13 +218,23 @@ class RevocationCheck:
         """
         if self._check is None:
             raise Unavailable("revocation is asked for in an event loop only: use avalidate")
-        return _verdict(self._check(token))
+        try:
+            return _verdict(self._check(token))
+        except KeyboundError:
+            raise
+        except Exception as error:
+            raise Unavailable(_FAILED) from error
 
     async def ais_revoked(self, token: Token) -> bool:
         """:meth:`is_revoked` for use in an event loop."""
         if self._acheck is None:
             return self.is_revoked(token)
-        return _verdict(await self._acheck(token))
+        try:
+            return _verdict(await self._acheck(token))
+        except KeyboundError:
+            raise
+        except Exception as error:
+            raise Unavailable(_FAILED) from error
 
 
 def as_revocation_check(given: object) -> RevocationCheck:

@@ -24,6 +24,7 @@ from keybound.tokens._outcomes import Counted, Counting, Outcomes
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
     from keybound.stores import ReplayStore
+    from keybound.stores.revocation import Revocation, RevocationCheck
 
 __all__ = [
     "Configured",
@@ -64,11 +65,17 @@ class Configured(Counting):
     _checked_policy: TokenPolicy
     _given_clock: Clock
     _time: Clock
+    _revocation: RevocationCheck | None
 
-    def _configure(self, policy: TokenPolicy, clock: Clock) -> None:
-        """:raises PolicyError: the clock cannot be used"""
+    def _configure(self, policy: TokenPolicy, clock: Clock, revocation: Revocation | None = None) -> None:
+        """:raises PolicyError: the clock or the revocation cannot be used"""
         if not callable(clock):
             raise PolicyError("clock must be callable and return seconds")
+        self._revocation = None
+        if revocation is not None:
+            from keybound.stores.revocation import as_revocation_check
+
+            self._revocation = as_revocation_check(revocation)
         self._checked_policy = policy
         self._given_clock = clock
         self._time = checked(clock)
@@ -77,6 +84,22 @@ class Configured(Counting):
     def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
         """The exception for what a check behind the road has found; the caller raises it."""
         return rejection(reason, claim=claim, error=self._error)
+
+    def _unrevoked(self, token: Result) -> Result:
+        """``token``, each time it is presented, unless it was revoked; behind every other check.
+
+        :raises ContextRejected: it was
+        :raises Unavailable: nobody can tell
+        """
+        if self._revocation is not None and self._revocation.is_revoked(token):
+            raise self._rejection(Reason.TOKEN_REVOKED)
+        return token
+
+    async def _aunrevoked(self, token: Result) -> Result:
+        """:meth:`_unrevoked` for use in an event loop."""
+        if self._revocation is not None and await self._revocation.ais_revoked(token):
+            raise self._rejection(Reason.TOKEN_REVOKED)
+        return token
 
     @property
     def policy(self) -> TokenPolicy:
@@ -104,12 +127,13 @@ class Described(Configured):
         clock: Clock,
         cache: CacheSettings | None,
         decryption: Opener | None = None,
+        revocation: Revocation | None = None,
     ) -> None:
         """Check what every validator is given besides its policy.
 
         :raises PolicyError: it cannot be used
         """
-        self._configure(policy, clock)
+        self._configure(policy, clock, revocation)
         if cache is not None and not isinstance(cache, CacheSettings):
             raise PolicyError("cache must be a keybound.CacheSettings or None")
         if decryption is not None and not isinstance(decryption, Opener):
@@ -149,15 +173,26 @@ class Described(Configured):
         dpop: road.SelfSignedToken | None = None,
     ) -> Result:
         """``validator.validate`` for an event loop: where keys have to be waited for, the loop goes on."""
+        if self._refreshing is None:
+            return validator.validate(raw, certificate=certificate, dpop=dpop)
+        return validator._conclude(await self._ajudge(validator, raw, certificate, dpop), dpop)
+
+    async def _ajudge(
+        self,
+        validator: road.Validator[Result],
+        raw: str | bytes,
+        certificate: Certificate | None,
+        dpop: road.SelfSignedToken | None,
+    ) -> road.VerifiedToken | int:
         source = self._refreshing
         if source is None:
-            return validator.validate(raw, certificate=certificate, dpop=dpop)
+            return validator._judge(self._key_source.snapshot(), raw, certificate, dpop)
         verdict = validator._judge(await source.aget(), raw, certificate, dpop)
         if verdict == Reason.KEY_UNKNOWN:
             kid = validator._kid(raw)
             if kid is not None and await source.arefresh_for(kid):
                 verdict = validator._judge(await source.aget(), raw, certificate, dpop)
-        return validator._conclude(verdict, dpop)
+        return verdict
 
     @property
     def keys(self) -> KeySource:
@@ -239,8 +274,9 @@ class TokenValidator(Described, Counted, Generic[Result]):
         cache: CacheSettings | None = None,
         decryption: Opener | None = None,
         replay: ReplayStore | None = None,
+        revocation: Revocation | None = None,
     ) -> None:
-        self._describe(policy, keys, clock, cache, decryption)
+        self._describe(policy, keys, clock, cache, decryption, revocation)
         self._uses = None
         if replay is not None:
             from keybound.tokens._one_use import OneUse

@@ -23,6 +23,7 @@ from keybound.tokens._validator import Configured, Described, Token
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
     from keybound.jose.jwk import JWK
+    from keybound.stores.revocation import Revocation, RevocationCheck
     from keybound.tokens.demands import Demands
     from keybound.tokens.dpop_proof import DPoPProof
     from keybound.tokens.explain import Explanation
@@ -114,6 +115,9 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
     :param cache: bounds of the cache of verified tokens, or ``None`` for no cache
+    :param revocation: a list of :mod:`keybound.stores`, or a function, also one to be awaited, that takes the
+        verified token and says whether it was revoked; asked behind every other check, each time a token is
+        presented
     :raises PolicyError: the options are unsafe, contradictory or impossible
     """
 
@@ -139,6 +143,7 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
         cache: CacheSettings | None = DEFAULT_CACHE,
+        revocation: Revocation | None = None,
     ) -> None:
         policy = TokenPolicy.create(
             TokenKind.ACCESS_TOKEN,
@@ -158,10 +163,16 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
             binding=binding,
             limits=limits,
         )
-        self._describe(policy, keys, clock, cache, decryption)
+        self._describe(policy, keys, clock, cache, decryption, revocation)
         compiled, situation = self._road(AccessToken)
         self._rejection_of = situation["reject"]
-        super().__init__(compiled, outcomes=self._outcomes, **situation)
+        check = self._revocation
+        super().__init__(
+            compiled,
+            outcomes=self._outcomes,
+            is_revoked=None if check is None else check.is_revoked,
+            **situation,
+        )
 
     def stats(self) -> dict[str, Any]:
         """See :meth:`Described.stats`."""
@@ -172,10 +183,15 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         self, raw: str | bytes, *, certificate: Certificate | None = None, dpop: DPoPProof | None = None
     ) -> AccessToken:
         """:meth:`validate` in an event loop, which it never blocks; with keys at hand it never waits."""
-        if self._refreshing is None:
+        revocation = self._revocation
+        if self._refreshing is None and revocation is None:
             return self.validate(raw, certificate=certificate, dpop=dpop)
         with self._outcomes.unavailability():
-            return await self._apresent(self, raw, certificate, dpop)
+            result = await self._ajudge(self, raw, certificate, dpop)
+            ask = revocation.ais_revoked if revocation is not None else None
+            if ask is not None and isinstance(result, AccessToken) and await ask(result):
+                result = Reason.TOKEN_REVOKED
+        return self._conclude(result, dpop)
 
     def validate_many(
         self,
@@ -195,7 +211,7 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         :returns: for each token, in order, what :meth:`validate` would return or raise
         :raises PolicyError: there are not as many certificates or proofs as tokens, one of the proofs is
             none, or ``threads`` is not positive
-        :raises Unavailable: the key source cannot answer now
+        :raises Unavailable: the key source cannot answer now, or nobody can tell whether a token was revoked
         """
         tokens = _listed("raws", raws)
         presented = [None] * len(tokens) if certificates is None else _listed("certificates", certificates)
@@ -214,6 +230,8 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
                 later = self._judge_many(chosen[0], chosen[1], chosen[2], workers)
                 for place, result in zip(again, later, strict=True):
                     results[place] = result
+            if self._revocation is not None:
+                results = [_asked(self._revocation, result) for result in results]
         return self._concluded(results, proofs)
 
     def _concluded(
@@ -257,7 +275,8 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         """Every check of :meth:`validate`, one by one, without accepting anything.
 
         For people who look for the reason of a rejection. It goes on where :meth:`validate` stops,
-        is slow, and its result is never a verified token.
+        is slow, and its result is never a verified token. Whether a token was revoked is asked only of
+        verified ones, so it does not tell.
 
         :raises Unavailable: the key source cannot answer now
         """
@@ -265,6 +284,12 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
 
         keys, now = self._situation()
         return explain(self.policy, keys, now, raw, certificate, dpop, self._decryption)
+
+
+def _asked(revocation: RevocationCheck, result: road.VerifiedToken | int) -> road.VerifiedToken | int:
+    if isinstance(result, road.VerifiedToken) and revocation.is_revoked(result):
+        return Reason.TOKEN_REVOKED
+    return result
 
 
 def _listed(name: str, values: Iterable[Any]) -> list[Any]:

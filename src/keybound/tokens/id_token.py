@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from keybound._hotpath import base64url, digest
 from keybound._hotpath import token as road
@@ -27,6 +28,9 @@ from keybound.tokens._validator import (
     same_text,
     text_claim,
 )
+
+if TYPE_CHECKING:
+    from keybound.stores.revocation import Revocation
 
 __all__ = ["IDToken", "IDTokenValidator"]
 
@@ -94,6 +98,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
         that are not encrypted are rejected
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :param revocation: as for :class:`keybound.AccessTokenValidator`
     :raises PolicyError: the options are unsafe, contradictory or impossible
     """
 
@@ -119,6 +124,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
         decryption: Opener | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
+        revocation: Revocation | None = None,
     ) -> None:
         policy = TokenPolicy.create(
             TokenKind.ID_TOKEN,
@@ -135,7 +141,9 @@ class IDTokenValidator(TokenValidator[IDToken]):
             expected_claims=expected_claims,
             limits=limits,
         )
-        super().__init__(policy, IDToken, keys=keys, clock=clock, decryption=decryption)
+        super().__init__(
+            policy, IDToken, keys=keys, clock=clock, decryption=decryption, revocation=revocation
+        )
         self._audiences = {*policy.audience, *text_list("trusted_audiences", trusted_audiences)}
         self._parties = {*policy.audience, *text_list("authorized_parties", authorized_parties)}
         self._acr_values = text_list(
@@ -166,7 +174,7 @@ class IDTokenValidator(TokenValidator[IDToken]):
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: the key source cannot answer now
         """
-        return self._checked(self._open(raw), nonce, access_token, code, state, max_age)
+        return self._unrevoked(self._checked(self._open(raw), nonce, access_token, code, state, max_age))
 
     async def avalidate(
         self,
@@ -179,10 +187,11 @@ class IDTokenValidator(TokenValidator[IDToken]):
         max_age: float | None = None,
     ) -> IDToken:
         """:meth:`validate` in an event loop, which it never blocks."""
-        return self._checked(await self._aopen(raw), nonce, access_token, code, state, max_age)
+        token = self._checked(await self._aopen(raw), nonce, access_token, code, state, max_age)
+        return await self._aunrevoked(token)
 
     def validate_hint(self, raw: str | bytes) -> IDToken:
-        """Validate an ``id_token_hint``, which may be expired (Core, 3.1.2.1): who was it?
+        """Validate an ``id_token_hint``, which may be expired or revoked (Core, 3.1.2.1): who was it?
 
         :raises TokenRejected: it is not an ID token of this issuer for this client
         :raises Unavailable: the key source cannot answer now

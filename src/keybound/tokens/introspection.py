@@ -21,11 +21,19 @@ from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
 from keybound.tokens._outcomes import Counted
-from keybound.tokens._validator import Token, TokenValidator, rejection_of, scheme_beside, text_claim
+from keybound.tokens._validator import (
+    HasClaims,
+    Token,
+    TokenValidator,
+    rejection_of,
+    scheme_beside,
+    text_claim,
+)
 from keybound.tokens.access_token import AccessToken, Requiring
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
+    from keybound.stores.revocation import Revocation
     from keybound.tokens.dpop_proof import DPoPProof
 
 __all__ = ["IntrospectionResponse", "IntrospectionResponseValidator"]
@@ -96,6 +104,8 @@ class IntrospectionResponseValidator(Requiring, Counted):
     :param binding: what to do about ``cnf``, as for :class:`keybound.AccessTokenValidator`
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :param revocation: as for :class:`keybound.AccessTokenValidator`; where an answer does not name the
+        issuer, it asks about tokens of ``issuer``
     :raises PolicyError: the options are unsafe, contradictory or impossible
     """
 
@@ -121,6 +131,7 @@ class IntrospectionResponseValidator(Requiring, Counted):
         binding: BindingMode | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
+        revocation: Revocation | None = None,
     ) -> None:
         audiences = text_list("audience", audience, some=True)
         policy = TokenPolicy.create(
@@ -139,7 +150,8 @@ class IntrospectionResponseValidator(Requiring, Counted):
             limits=limits,
             vouched_for=True,
         )
-        self._configure(policy, clock)
+        self._configure(policy, clock, revocation)
+        self._issuer = issuer
         rules = policy.claim_rules()
         self._rules, self._reject = hot_claims.compile_rules(rules), rejection_of(rules, self._error)
         self._token_types = frozenset(name.lower() for name in text_list("token_types", token_types))
@@ -186,10 +198,11 @@ class IntrospectionResponseValidator(Requiring, Counted):
         :param dpop: the :class:`~keybound.DPoPProof` made for the access token, or ``None``
         :param access_token: the access token itself, which a proof is for; the answer does not hold it
         :raises TokenRejected: the access token must not be accepted; ``.reason`` tells why
-        :raises Unavailable: the key source cannot answer now
+        :raises Unavailable: the key source cannot answer now, or nobody can tell whether the token was
+            revoked
         """
-        beside = _beside(certificate, dpop, access_token)
-        return self._judge(self._plain(raw) if self._signed is None else self._signed.members(raw), beside)
+        beside = Beside.of(certificate, dpop, access_token)
+        return self._present(self._payload(self._members(raw), beside), beside)
 
     async def avalidate(
         self,
@@ -200,9 +213,41 @@ class IntrospectionResponseValidator(Requiring, Counted):
         access_token: str | bytes | None = None,
     ) -> IntrospectionResponse:
         """:meth:`validate` in an event loop, which it never blocks."""
-        beside = _beside(certificate, dpop, access_token)
-        members = self._plain(raw) if self._signed is None else await self._signed.amembers(raw)
-        return self._judge(members, beside)
+        beside = Beside.of(certificate, dpop, access_token)
+        return await self._apresent(self._payload(await self._amembers(raw), beside), beside)
+
+    def _members(self, raw: Any) -> Mapping[str, Any]:
+        """What the authorization server says.
+
+        :raises TokenRejected: it is not the authorization server that says it, or it says nothing
+        :raises Unavailable: the key source cannot answer now
+        """
+        return self._plain(raw) if self._signed is None else self._signed.members(raw)
+
+    async def _amembers(self, raw: Any) -> Mapping[str, Any]:
+        """:meth:`_members` in an event loop."""
+        return self._plain(raw) if self._signed is None else await self._signed.amembers(raw)
+
+    def _present(self, payload: bytes, beside: Beside) -> IntrospectionResponse:
+        """The answer, unless anything speaks against the token here and now.
+
+        :param payload: what :meth:`_payload` has returned, now or the last time
+        """
+        answer = self._judge(payload, beside)
+        if self._revocation is not None and self._revocation.is_revoked(self._named(answer)):
+            raise beside.rejection(Reason.TOKEN_REVOKED)
+        return answer
+
+    async def _apresent(self, payload: bytes, beside: Beside) -> IntrospectionResponse:
+        """:meth:`_present` in an event loop."""
+        answer = self._judge(payload, beside)
+        if self._revocation is not None and await self._revocation.ais_revoked(self._named(answer)):
+            raise beside.rejection(Reason.TOKEN_REVOKED)
+        return answer
+
+    def _named(self, answer: IntrospectionResponse) -> HasClaims:
+        """The answer with the name of the issuer, which a deny-list goes by."""
+        return answer if answer.issuer is not None else _Named(answer, self._issuer)
 
     def _plain(self, raw: object) -> Mapping[str, Any]:
         """The object of a JSON text within its ceilings, or a mapping as it is.
@@ -224,13 +269,20 @@ class IntrospectionResponseValidator(Requiring, Counted):
             raise self._rejection(Reason.PAYLOAD_NOT_OBJECT)
         return value
 
-    def _judge(self, members: Mapping[str, Any], beside: _Beside) -> IntrospectionResponse:
+    def _payload(self, members: Mapping[str, Any], beside: Beside) -> bytes:
+        """The claims of an active token as JSON.
+
+        :raises TokenRejected: it is not active
+        """
         # RFC 7662, 2.2: of what is not active nothing else is said.
         if members.get("active") is not True:
             raise beside.rejection(Reason.TOKEN_INACTIVE)
+        return self._json(members)
+
+    def _judge(self, payload: bytes, beside: Beside) -> IntrospectionResponse:
         depth, now = self.policy.limits.json_depth, self._time()
         result = road.from_claims(
-            self._rules, IntrospectionResponse, self._json(members), depth, now, beside.proof, beside.jkt
+            self._rules, IntrospectionResponse, payload, depth, now, beside.proof, beside.jkt
         )
         if isinstance(result, int):
             raise self._reject(result, beside.dpop)
@@ -248,7 +300,7 @@ class IntrospectionResponseValidator(Requiring, Counted):
             raise self._rejection(Reason.TOKEN_TOO_LARGE)
         return data
 
-    def _check_members(self, answer: IntrospectionResponse, beside: _Beside) -> None:
+    def _check_members(self, answer: IntrospectionResponse, beside: Beside) -> None:
         """What only answers say (RFC 7662, 2.2)."""
         text_claim(answer, "username")
         token_type = text_claim(answer, "token_type")
@@ -264,23 +316,37 @@ class IntrospectionResponseValidator(Requiring, Counted):
             raise beside.rejection(Reason.CNF_MISSING)
 
 
-class _Beside(NamedTuple):
+class Beside(NamedTuple):
     """What came with the access token, as the road takes it."""
 
     proof: bytes | None
     jkt: bytes | None
     dpop: DPoPProof | None
 
+    @classmethod
+    def of(
+        cls, certificate: Certificate | None, dpop: DPoPProof | None, access_token: str | bytes | None
+    ) -> Beside:
+        """:raises PolicyError: there is a proof, and no token that it could be for"""
+        if dpop is not None and access_token is None:
+            raise PolicyError("a DPoP proof is for one access token: give access_token as well")
+        return cls(proof_of(certificate), road.thumbprint_beside(dpop, access_token), dpop)
+
     def rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
         return rejection(reason, claim=claim, scheme=scheme_beside(self.dpop))
 
 
-def _beside(
-    certificate: Certificate | None, dpop: DPoPProof | None, access_token: str | bytes | None
-) -> _Beside:
-    if dpop is not None and access_token is None:
-        raise PolicyError("a DPoP proof is for one access token: give access_token as well")
-    return _Beside(proof_of(certificate), road.thumbprint_beside(dpop, access_token), dpop)
+class _Named:
+    """An answer that does not say who gives it, for whoever has to know."""
+
+    def __init__(self, answer: IntrospectionResponse, issuer: str) -> None:
+        self._answer, self._issuer = answer, issuer
+
+    def claim(self, name: str, default: Any = None) -> Any:
+        return self._issuer if name == "iss" else self._answer.claim(name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._answer, name)
 
 
 class _SignedAnswers(TokenValidator[Token]):

@@ -71,7 +71,7 @@ cdef class Validator:
     cdef CompiledPolicy _policy
     cdef KeyIndex _keys
     cdef TokenCache _cache
-    cdef object _source, _seek, _clock, _to_proof, _reject, _opener, _outcomes
+    cdef object _source, _seek, _clock, _to_proof, _reject, _opener, _outcomes, _is_revoked
     cdef uint64_t _accepted
     cdef dict _thumbprints
 

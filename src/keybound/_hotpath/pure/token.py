@@ -295,11 +295,13 @@ class Validator(Generic[Result]):
         cache: TokenCache | None,
         opener: Any = None,
         outcomes: Any = None,
+        is_revoked: Callable[[Any], bool] | None = None,
     ) -> None:
         """A road; those of other kinds than access tokens count behind it.
 
         :param opener: opens the encryption around a token (:class:`~keybound.jose.nesting.Opener`)
         :param outcomes: counts what every call came to (:class:`~keybound.tokens._outcomes.Outcomes`)
+        :param is_revoked: whether a verified token was revoked; asked each time one is presented
         """
         self._policy = policy
         self._source = source
@@ -311,6 +313,7 @@ class Validator(Generic[Result]):
         self._cache = cache
         self._opener = opener
         self._outcomes = outcomes
+        self._is_revoked = is_revoked
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a validator cannot be pickled")
@@ -330,7 +333,8 @@ class Validator(Generic[Result]):
             the client presented none
         :param dpop: the :class:`~keybound.DPoPProof` made for this token, or ``None`` where none came along
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
-        :raises Unavailable: the key source cannot answer now
+        :raises Unavailable: the key source cannot answer now, or nobody can tell whether the token was
+            revoked
         """
         try:
             result = self._run(self._index(), raw, certificate, dpop)
@@ -339,6 +343,9 @@ class Validator(Generic[Result]):
                 if kid is not None and self._seek(kid):
                     # The source has newer keys now, and this one among them.
                     result = self._run(self._index(), raw, certificate, dpop)
+            ask = self._is_revoked
+            if ask is not None and isinstance(result, VerifiedToken) and ask(result):
+                result = Reason.TOKEN_REVOKED
         except Unavailable as error:
             if self._outcomes is not None:
                 self._outcomes.ended(error)
