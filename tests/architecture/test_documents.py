@@ -20,6 +20,7 @@ from keybound.audience import POLICIES, AudiencePolicy
 from keybound.audience import table as table_of_policies
 from keybound.binding import certificate
 from keybound.clock import system_clock
+from keybound.configuration.rules import RULES
 from keybound.errors import rejection
 from keybound.jose import numbers
 from keybound.jose.algorithms import ALGORITHMS
@@ -267,6 +268,15 @@ def test_samples_are_those_of_the_code():
         for name, family in FAMILIES.items()
     ]
     assert table("README.md", "Sample", "Type", "Labels", "Tells") == expected
+
+
+def test_rules_of_the_linter_are_those_of_the_code():
+    shown = table("README.md", "Rule", "Severity", "Finds", "Source")
+    expected = [
+        (rule.name, rule.severity, rule.finds.replace("`", ""), rule.source.replace("`", ""))
+        for rule in RULES
+    ]
+    assert shown == expected
 
 
 def test_unsafe_options_exist():

@@ -48,7 +48,7 @@ def test_wheel_holds_the_package_and_nothing_else():
     expected = {
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*")
-        if path.suffix in (".py", ".pyi") or path.name == "py.typed"
+        if path.suffix in (".py", ".pyi", ".json") or path.name == "py.typed"
     }
     if IS_NATIVE:
         suffix = sysconfig.get_config_var("EXT_SUFFIX")

@@ -28,7 +28,7 @@ LAYERS = (
     ("tokens", "clients"),
     ("metrics",),
     ("_about", "_tables", ""),
-    ("cli", "server", "integrations", "compat", "testing", "__main__"),
+    ("cli", "configuration", "server", "integrations", "compat", "testing", "__main__"),
 )
 """From the bottom to the top; the empty name is the package itself, whose names are the public ones."""
 

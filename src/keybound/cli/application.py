@@ -20,6 +20,7 @@ from keybound.cli.bench import bench
 from keybound.cli.demo import demo
 from keybound.cli.explain import explain
 from keybound.cli.inspect import inspect
+from keybound.cli.lint import lint
 from keybound.cli.profile import profile
 from keybound.cli.thumbprint import thumbprint
 from keybound.cli.verify import verify
@@ -71,7 +72,7 @@ def application(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (about, audience, bench, demo, explain, inspect, profile, thumbprint, verify):
+for _command in (about, audience, bench, demo, explain, inspect, lint, profile, thumbprint, verify):
     application.add_command(_command)
 
 

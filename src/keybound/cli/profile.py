@@ -66,6 +66,7 @@ def _switches(name: str) -> dict[str, Any]:
         "issuer": preset.issuer,
         "jwks_uri": preset.jwks_uri,
         "expected_claims": dict(preset.expected_claims) or None,
+        "expect_one_of": list(preset.expect_one_of) or None,
         "note": preset.note or None,
         "algorithms": list(preset.profile.algorithms or ()),
     }

@@ -36,6 +36,8 @@ class Preset:
     :param jwks_uri: where the keys are, with the same names in braces
     :param profile: the demands on its tokens, the algorithms among them
     :param expected_claims: claims whose text is known, with the same names in braces
+    :param expect_one_of: claims of which the operator has to expect at least one, because the issuer serves
+        everybody
     :param note: what an operator has to know
     """
 
@@ -46,6 +48,7 @@ class Preset:
     profile: Profile = field(repr=False)
     kind: TokenKind = TokenKind.ACCESS_TOKEN
     expected_claims: tuple[tuple[str, str], ...] = ()
+    expect_one_of: tuple[str, ...] = ()
     note: str = ""
 
     @property
@@ -199,6 +202,7 @@ _PRESETS = (
         "GitHub Actions, OpenID Connect reference",
         "https://token.actions.githubusercontent.com",
         "https://token.actions.githubusercontent.com/.well-known/jwks",
+        expect_one_of=("sub", "repository", "repository_id", "repository_owner", "repository_owner_id"),
         note="Every repository of the world gets tokens: always expect repository or sub as well.",
     ),
     _access_tokens(
@@ -206,6 +210,7 @@ _PRESETS = (
         "GitLab CI/CD, OpenID Connect ID token authentication",
         "https://{host}",
         "https://{host}/oauth/discovery/keys",
+        expect_one_of=("sub", "project_path", "project_id", "namespace_path", "namespace_id"),
         note="Every project of the instance gets tokens: always expect project_path or sub as well.",
     ),
     _access_tokens(

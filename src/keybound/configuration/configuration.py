@@ -1,0 +1,86 @@
+"""Validators from a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from keybound.audience import AudiencePolicy, ReportOnly
+from keybound.clock import Clock, system_clock
+from keybound.configuration.building import Builder
+from keybound.configuration.source import Text, check, read
+from keybound.keys import KeySource
+from keybound.policy import Profile
+from keybound.stores import ReplayStore
+
+__all__ = ["Configuration", "load"]
+
+
+@dataclass(frozen=True, repr=False)
+class Configuration:
+    """What a configuration file describes, ready for use. Every mapping is read-only and by name.
+
+    :ivar validators: the validators
+    :ivar keys: the key sources of ``[keys]``, for those who warm or watch them
+    :ivar stores: the replay stores
+    :ivar server: metadata of the authorization server, or ``None``
+    :ivar profiles: the profiles that the file derives
+    :ivar audience_policies: the audience policies of the file, not applied to a server yet
+    :ivar audience_reports: what counts, by validators with a stricter policy that is only reported
+    """
+
+    validators: Mapping[str, Any]
+    keys: Mapping[str, KeySource]
+    stores: Mapping[str, ReplayStore]
+    server: Mapping[str, Any] | None
+    profiles: Mapping[str, Profile]
+    audience_policies: Mapping[str, AudiencePolicy]
+    audience_reports: Mapping[str, ReportOnly]
+
+    def __repr__(self) -> str:
+        return f"<keybound.configuration.Configuration of {len(self.validators)} validators>"
+
+
+def load(
+    source: Text,
+    *,
+    directory: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    clock: Clock = system_clock,
+) -> Configuration:
+    """Make the validators that a configuration file in TOML describes.
+
+    Nothing is fetched yet. A Redis or a key server that cannot be reached now is no error here.
+
+    :param source: a path; or the text of a file, as ``bytes`` or as a ``str`` of more than one line
+    :param directory: where relative paths begin: that of the file if left out, for a text the current one
+    :param environment: the variables that the file may name; those of the process if left out
+    :param clock: for every validator; returns seconds since 1970-01-01T00:00:00Z
+    :raises PolicyError: the file cannot be read or is not TOML
+    :raises ConfigurationError: it holds what is unknown, of the wrong type, missing, unsafe or
+        contradictory; ``.place`` tells where
+    """
+    read_in = read(source, directory)
+    check(read_in.document)
+    builder = Builder(read_in, environment=environment, clock=clock)
+    every = {
+        section: {name: builder.named(section, name) for name in builder.names(section)}
+        for section in ("profiles", "audience_policies", "keys", "decryption_keys", "stores", "validators")
+    }
+    return Configuration(
+        **{
+            section: MappingProxyType(made) for section, made in every.items() if section != "decryption_keys"
+        },
+        server=None if (server := builder.server()) is None else MappingProxyType(dict(server)),
+        audience_reports=MappingProxyType(
+            {name: policy for name in every["validators"] if (policy := _report(builder, name)) is not None}
+        ),
+    )
+
+
+def _report(builder: Builder, name: str) -> ReportOnly | None:
+    policy = builder.applied.get(name)
+    return policy if isinstance(policy, ReportOnly) else None

@@ -1,0 +1,166 @@
+"""A configuration as the linter looks at it: what was written, and what could be made of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from keybound.audience import BoundAudiencePolicy
+from keybound.configuration.building import Builder
+from keybound.configuration.options import options_of
+from keybound.configuration.place import ConfigurationError, Missing, Problem, below
+from keybound.configuration.secrets import secrets_in
+from keybound.configuration.source import Source, problems_of
+from keybound.errors import Unavailable
+from keybound.jose.algorithms import ALGORITHMS
+from keybound.jose.jwe_algorithms import DeprecatedAlgorithmWarning
+from keybound.policy import KindRules, Profile
+from keybound.profiles import PRESETS, Preset
+
+__all__ = ["Subject", "View"]
+
+
+class _StandIn:
+    """In place of keys and stores that cannot be made here, so that what uses them can be judged."""
+
+    def snapshot(self) -> Any:
+        raise Unavailable("the linter verifies nothing")
+
+    def put(self, *proof: object, **times: object) -> bool:
+        raise Unavailable("the linter verifies nothing")
+
+    async def aput(self, *proof: object, **times: object) -> bool:
+        raise Unavailable("the linter verifies nothing")
+
+
+class _Trying(Builder):
+    """Makes what it can, and writes down why not."""
+
+    def __init__(self, source: Source, environment: Mapping[str, str] | None) -> None:
+        super().__init__(source, environment=environment)
+        self.missing: list[Problem] = []
+        self.refused: list[Problem] = []
+
+    def named(self, section: str, name: str) -> Any:
+        try:
+            return super().named(section, name)
+        except ConfigurationError as problem:
+            self.note(problem)
+            if section not in ("keys", "decryption_keys", "stores"):
+                raise
+            self._made[section, name] = stand_in = _StandIn()
+            return stand_in
+
+    def note(self, problem: ConfigurationError) -> None:
+        """Write a problem down, once."""
+        found = self.missing if isinstance(problem, Missing) else self.refused
+        said = Problem(problem.place, problem.message)
+        if said not in found:
+            found.append(said)
+
+
+class Subject:
+    """One validator of the file.
+
+    :ivar place: ``validators`` and its name
+    :ivar given: its table
+    :ivar kind: the kind of token
+    :ivar preset: its preset, or ``None``
+    :ivar profile: its profile, or ``None`` where that cannot be used
+    :ivar made: the validator, or ``None`` where it is refused
+    :ivar audience_policy: as it applies to the server, or ``None``
+    """
+
+    def __init__(self, name: str, builder: _Trying) -> None:
+        self.name, self.place = name, below("validators", name)
+        self.given = builder.given("validators", name)
+        self.kind: str = self.given["kind"]
+        self.preset: Preset | None = PRESETS.get(self.given.get("preset", ""))
+        self.profile: Profile | None = _tried(builder, builder.profile_of, name)
+        self.made: Any = _tried(builder, lambda name: builder.named("validators", name), name)
+        self.audience_policy: BoundAudiencePolicy | None = builder.applied.get(name)
+
+    @property
+    def rules(self) -> KindRules | None:
+        """What the profile demands of this kind."""
+        kinds = {} if self.profile is None else self.profile.kinds
+        return next((rules for kind, rules in kinds.items() if kind == self.kind), None)
+
+    def has(self, option: str) -> bool:
+        """Whether validators of this kind have an option."""
+        return option in options_of(self.kind)
+
+    @property
+    def allowed(self) -> tuple[str, ...] | None:
+        """The algorithms of the profile, or ``None`` where it has none."""
+        own = None if self.rules is None else self.rules.algorithms
+        return own if own is not None or self.profile is None else self.profile.algorithms
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The algorithms that signatures may have."""
+        return tuple(self.given.get("algorithms", self.allowed or ()))
+
+    @property
+    def families(self) -> set[str]:
+        """Whether those are of secrets, of public keys, or both."""
+        return {"secret" if ALGORITHMS[name].family.name == "HMAC" else "public" for name in self.algorithms}
+
+    @property
+    def issuer(self) -> str | None:
+        """Who signs: the issuer, or the client where it is its own."""
+        policy = getattr(self.made, "policy", None)
+        if policy is not None and policy.issuer is not None:
+            return str(policy.issuer)
+        found = self.given.get("issuer") or (None if self.has("issuer") else self.given.get("client_id"))
+        return None if found is None else str(found)
+
+
+class View:
+    """A whole file.
+
+    :ivar document: as it was read
+    :ivar secrets: where it holds a secret
+    :ivar form: what is wrong with its form; then nothing else was looked at
+    :ivar missing: what it names and is not here
+    :ivar refused: what could not be made
+    :ivar validators: the validators
+    :ivar server: metadata of the authorization server, or ``None``
+    """
+
+    def __init__(self, source: Source, environment: Mapping[str, str] | None) -> None:
+        self.document = source.document
+        self.secrets = list(secrets_in(source.document))
+        self.form = list(problems_of(source.document))
+        self.validators: tuple[Subject, ...] = ()
+        self.server: Mapping[str, Any] | None = None
+        self._builder = builder = _Trying(source, environment)
+        self.missing, self.refused = builder.missing, builder.refused
+        if self.form:
+            return
+        with warnings.catch_warnings():
+            # The linter has a rule of its own for these.
+            warnings.simplefilter("ignore", DeprecatedAlgorithmWarning)
+            self.server = _tried(builder, lambda _: builder.server(), "")
+            for section in ("profiles", "audience_policies", "keys", "decryption_keys", "stores"):
+                for name in builder.names(section):
+                    _tried(builder, lambda name, section=section: builder.named(section, name), name)
+            self.validators = tuple(Subject(name, builder) for name in builder.names("validators"))
+
+    def tables(self, section: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """Name, place and members of every table in a section, of a file without problems of form."""
+        for name in () if self.form else self._builder.names(section):
+            yield name, below(section, name), self._builder.given(section, name)
+
+    def made(self, section: str, name: str) -> Any:
+        """The object that a table describes, or a stand-in for it."""
+        return self._builder.named(section, name)
+
+
+def _tried(builder: _Trying, make: Any, name: str) -> Any:
+    try:
+        return make(name)
+    except ConfigurationError as problem:
+        builder.note(problem)
+        return None
