@@ -10,7 +10,7 @@ from keybound._hotpath import token as road
 from keybound._hotpath.contract import Family
 from keybound.binding.target_uri import same_target
 from keybound.clock import Clock, checked, system_clock
-from keybound.errors import PolicyError, Reason, Scheme, TokenRejected, rejection
+from keybound.errors import KeyboundError, PolicyError, Reason, Scheme, TokenRejected, rejection
 from keybound.jose.embedded import load_embedded_key
 from keybound.jose.jwk import JWK
 from keybound.kinds import TokenKind
@@ -18,7 +18,7 @@ from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import Profile, TokenPolicy
 from keybound.profiles.oauth import OAUTH
 from keybound.stores.replay import ReplayStore, as_replay_store
-from keybound.tokens._outcomes import Counted, Outcomes
+from keybound.tokens._outcomes import Counting, Outcomes
 from keybound.tokens._validator import octets, rejection_of, same_text
 from keybound.tokens.dpop_nonces import DPoPNonces
 
@@ -73,7 +73,7 @@ class DPoPProof(road.SelfSignedToken):
         return "<keybound.DPoPProof>"
 
 
-class DPoPProofValidator(Counted):
+class DPoPProofValidator(Counting):
     """Validates DPoP proofs (RFC 9449, 4.3). Make it once; use it from any thread or event loop.
 
     :param algorithms: allow-list of ``alg`` values, public-key algorithms only; mandatory unless the
@@ -161,12 +161,17 @@ class DPoPProofValidator(Counted):
         :raises Unavailable: the replay store or the clock cannot answer now
         :raises PolicyError: an argument is not of its type
         """
-        used, now = self._check(proof, method, url, access_token, nonce)
-        if self._replay is not None:
-            issued = used.claim("iat")
-            until = issued + self._remembered
-            if not self._replay.put(*_use(used), expires_at=until, now=now, issued_at=issued):
-                raise self._reject(Reason.JTI_REPLAYED)
+        try:
+            used, now = self._check(proof, method, url, access_token, nonce)
+            if self._replay is not None:
+                issued = used.claim("iat")
+                until = issued + self._remembered
+                if not self._replay.put(*_use(used), expires_at=until, now=now, issued_at=issued):
+                    raise self._reject(Reason.JTI_REPLAYED)
+        except KeyboundError as error:
+            self._outcomes.ended(error)
+            raise
+        self._outcomes.accepted()
         return used
 
     async def avalidate(
@@ -179,12 +184,17 @@ class DPoPProofValidator(Counted):
         nonce: str | Iterable[str] | None = None,
     ) -> DPoPProof:
         """:meth:`validate` for use in an event loop; waits for nothing but the replay store."""
-        used, now = self._check(proof, method, url, access_token, nonce)
-        if self._replay is not None:
-            issued = used.claim("iat")
-            until = issued + self._remembered
-            if not await self._replay.aput(*_use(used), expires_at=until, now=now, issued_at=issued):
-                raise self._reject(Reason.JTI_REPLAYED)
+        try:
+            used, now = self._check(proof, method, url, access_token, nonce)
+            if self._replay is not None:
+                issued = used.claim("iat")
+                until = issued + self._remembered
+                if not await self._replay.aput(*_use(used), expires_at=until, now=now, issued_at=issued):
+                    raise self._reject(Reason.JTI_REPLAYED)
+        except KeyboundError as error:
+            self._outcomes.ended(error)
+            raise
+        self._outcomes.accepted()
         return used
 
     def _check(
