@@ -13,7 +13,7 @@ from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_REPLAY_ENTRIES
 from keybound.stores._counters import Counters
 from keybound.stores._forks import FORKS, Lock
-from keybound.stores.replay import FURTHEST_EXPIRY, check_times, proof_octets
+from keybound.stores.replay import FURTHEST_EXPIRY, check_times, proof_text
 
 __all__ = ["MemoryReplayStore"]
 
@@ -72,10 +72,11 @@ class MemoryReplayStore:
         _check_bound("max_per_principal", share, -(-max_entries // _SMALLEST_SHARE), max_entries)
         self._budget = _Budget(max_entries)
         self._shards = [_Shard(self._budget, share) for _ in range(_SHARDS)]
-        # hash() of str and bytes is SipHash. Secrets of the store's own make it unpredictable also where
-        # PYTHONHASHSEED is set: nobody outside can choose what meets in one entry, slot or shard.
-        self._proof_salt = secrets.token_bytes(32)
-        self._principal_salt = secrets.token_hex(32)
+        # hash() of str is SipHash over its memory. Secrets of the store's own, in front, make it what nobody
+        # can foretell, also where PYTHONHASHSEED is set: nobody outside can choose what meets in one entry,
+        # slot or shard. They also tell apart texts of different width whose memory would be the same.
+        self._proof_salt = secrets.token_hex(16)
+        self._principal_salt = secrets.token_hex(16)
         self._counters = Counters((_SEEN, _OVER, *_MESSAGES))
         FORKS.watch(self)
 
@@ -95,7 +96,7 @@ class MemoryReplayStore:
         if not (plain and 0.0 <= now < expires_at <= FURTHEST_EXPIRY) and not check_times(expires_at, now):
             self._counters.count(_OVER)
             return False
-        key = hash(self._proof_salt + proof_octets(kind, principal, jti))
+        key = hash(self._proof_salt + proof_text(kind, principal, jti))
         tag = hash(self._principal_salt + principal) & _TAG
         shard = self._shards[tag & _SHARDS - 1]
         outcome = shard.add(key, tag, expires_at, now)
@@ -203,27 +204,29 @@ class _Shard:
 
     def add(self, key: int, tag: int, expires_at: float, now: float) -> str:
         """What has become of an entry: it is new, or there already, or refused."""
+        entries, left, right = self.entries, self.left, self.right
         one, other = tag >> _LEFT & _SLOTS - 1, tag >> _RIGHT
         # In half the time that "with" takes.
         self.acquire()
         try:
             if self.wake <= now:
                 self.reclaim(now)
-            left, right = self.left[one], self.right[other]
+            many, also = left[one], right[other]
             if expires_at <= self.forgotten:
                 return self._refusal(key, _FORGOTTEN)
-            if left >= self.share and right >= self.share:
+            if many >= self.share and also >= self.share:
                 return self._refusal(key, _PRINCIPAL_FULL)
             if not self.credit and not self._borrow():
                 return self._refusal(key, _FULL)
             hashes, tags = self.near.get(expires_at // _WIDTH) or self._bucket(expires_at, now)
-            before = len(self.entries)
-            self.entries.add(key)
-            if len(self.entries) == before:
+            before = len(entries)
+            entries.add(key)
+            if len(entries) == before:
                 return _SEEN
             hashes.append(key)
             tags.append(tag)
-            self.left[one], self.right[other] = left + 1, right + 1
+            left[one] = many + 1
+            right[other] = also + 1
             self.credit -= 1
             return _FIRST
         finally:

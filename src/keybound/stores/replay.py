@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_LEEWAY, MAX_NUMERIC_DATE
 
-__all__ = ["FURTHEST_EXPIRY", "ReplayStore", "as_replay_store", "check_times", "proof_octets"]
+__all__ = ["FURTHEST_EXPIRY", "ReplayStore", "as_replay_store", "check_times", "proof_octets", "proof_text"]
 
 FURTHEST_EXPIRY = MAX_NUMERIC_DATE + MAX_LEEWAY
 """The latest ``expires_at``: ``exp`` of the last second there is, and the greatest leeway."""
@@ -67,18 +67,22 @@ def as_replay_store(store: object) -> ReplayStore:
     raise PolicyError("replay must be a store of keybound.stores, or offer put and aput as these do")
 
 
-def proof_octets(kind: str, principal: str, jti: str) -> bytes:
-    """Octets that stand for one proof, and for no other.
+def proof_text(kind: str, principal: str, jti: str) -> str:
+    """Text that stands for one proof, and for no other.
 
     :raises Unavailable: one of the three is not text
     """
     try:
         # Lengths come first, so that nothing can move from one part to the next.
-        text = f"{len(kind)}:{len(principal)}:" + kind + principal + jti
+        return f"{len(kind)}:{len(principal)}:" + kind + principal + jti
     except TypeError:
         raise Unavailable("kind, principal and jti of a proof must be text") from None
+
+
+def proof_octets(kind: str, principal: str, jti: str) -> bytes:
+    """:func:`proof_text` as octets."""
     # Text that came out of JSON may hold half of a surrogate pair.
-    return text.encode("utf-8", "surrogatepass")
+    return proof_text(kind, principal, jti).encode("utf-8", "surrogatepass")
 
 
 def check_times(expires_at: float, now: float) -> bool:
