@@ -68,7 +68,7 @@ VALIDATORS: Mapping[str, str] = MappingProxyType(
 """The public name of the validator for each ``kind``: that of :class:`~keybound.TokenKind`, and what only
 looks like a token."""
 
-NOT_IN_A_FILE = frozenset({"clock"})
+NOT_IN_A_FILE = frozenset({"clock", "revocation"})
 """Options that are code, and stay with the program."""
 
 
