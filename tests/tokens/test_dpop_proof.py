@@ -379,7 +379,9 @@ def test_token_endpoint(desk: Desk) -> None:
     at_token_endpoint = {"access_token": None, "method": "POST", "url": "https://as.example.com/token"}
     made = {"access_token": None, "method": "POST", "url": "https://as.example.com/token"}
     assert desk.accepts(at_token_endpoint, **made).thumbprint == KEY.thumbprint
-    desk.rejects(Reason.CLAIM_FORBIDDEN, claim="ath", request=at_token_endpoint, **made, ath=ATH)
+    for value in (ATH, None, ""):
+        desk.rejects(Reason.CLAIM_FORBIDDEN, claim="ath", request=at_token_endpoint, **made, ath=value)
+    desk.rejects(Reason.CLAIM_INVALID, claim="ath", ath=None)
 
 
 def test_order_of_checks(desk: Desk) -> None:

@@ -24,6 +24,7 @@ from keybound.tokens.dpop_nonces import DPoPNonces
 
 __all__ = ["DPoPProof", "DPoPProofValidator"]
 
+_ABSENT = object()
 _ERROR = "invalid_dpop_proof"
 _AT_THE_EDGE = 1
 """Seconds more than a proof can be accepted, for which its use is remembered."""
@@ -32,7 +33,8 @@ _AT_THE_EDGE = 1
 class DPoPProof(road.SelfSignedToken):
     """A DPoP proof that passed every check of its validator. Immutable; never prints the proof.
 
-    Its ``thumbprint`` is what ``cnf.jkt`` of a token bound to its key says (RFC 9449, 6.1).
+    It speaks for the request that it was validated for, and is kept no longer than that. Its ``thumbprint``
+    is what ``cnf.jkt`` of a token bound to its key says (RFC 9449, 6.1).
     """
 
     __slots__ = ()
@@ -235,12 +237,12 @@ class DPoPProofValidator(Counting):
 
     def _check_access_token(self, proof: DPoPProof, beside: str | None) -> None:
         """RFC 9449, 7: a proof for use with a token is good with no other token, and not without one."""
-        ath = proof.claim("ath")
+        ath = proof.claim("ath", _ABSENT)
         if beside is None:
-            if ath is not None:
+            if ath is not _ABSENT:
                 raise self._claim(Reason.CLAIM_FORBIDDEN, "ath")
             return
-        if ath is None:
+        if ath is _ABSENT:
             raise self._claim(Reason.CLAIM_MISSING, "ath")
         if type(ath) is not str:
             raise self._claim(Reason.CLAIM_INVALID, "ath")
