@@ -189,24 +189,24 @@ cdef class VerifiedToken:
         """One claim, read-only, without making the others; ``default`` where there is none."""
         cdef kb_json_cursor cursor
         cdef kb_json_member member
-        cdef bytes wanted
-        cdef size_t size
+        cdef bytes encoded
+        cdef size_t size, wanted_len
         cdef const uint8_t *text
+        cdef const uint8_t *wanted
         if not isinstance(name, str):
             raise TypeError("the name of a claim is text")
-        # A lone surrogate names no claim, and must not fail here.
-        wanted = str.encode(name, "utf-8", "surrogatepass")
+        if PyUnicode_IS_COMPACT_ASCII(name):
+            wanted, wanted_len = <const uint8_t *>PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name)
+        else:
+            # A lone surrogate names no claim, and must not fail here.
+            encoded = str.encode(name, "utf-8", "surrogatepass")
+            wanted, wanted_len = <const uint8_t *>PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded)
         if self._payload is None:
             raise TypeError("a verified token comes from a validator")
         text = container_of(self._payload, &size)
         kb_json_cursor_init(&cursor, text, size)
         while kb_json_object_next(&cursor, &member):
-            if kb_json_string_equals(
-                    member.name,
-                    member.name_len,
-                    member.name_escaped,
-                    <const uint8_t *>PyBytes_AS_STRING(wanted),
-                    PyBytes_GET_SIZE(wanted)):
+            if kb_json_string_equals(member.name, member.name_len, member.name_escaped, wanted, wanted_len):
                 return value_of(&member)
         return default
 
