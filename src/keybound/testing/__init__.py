@@ -26,6 +26,13 @@ The other kinds of token and answer come from the same issuer:
 >>> answer = issuer.introspection_response(certificate=client, scope="accounts:read")
 >>> signed_answer = issuer.introspection_jwt(answer, audience="https://rs.example.com")
 
+What a client signs comes from a client:
+
+>>> from keybound.testing import FakeClient
+>>> client = FakeClient("client-1", alg="PS256", clock=clock)
+>>> assertion = client.assertion(audience="https://as.example.com/token")
+>>> request = client.request_object(scope="openid", redirect_uri="https://client.example.org/cb")
+
 Encrypted tokens of every algorithm come from :func:`encrypt_jwe`, and from :func:`encrypt_jwe_json` in the
 JSON serializations:
 
