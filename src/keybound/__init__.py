@@ -3,7 +3,7 @@
 import importlib
 import typing
 
-from keybound import profiles
+from keybound import events, profiles
 from keybound._about import __version__, about
 from keybound._hotpath import BACKEND
 from keybound._tables import configure_tables
@@ -136,6 +136,7 @@ __all__ = [
     "audience",
     "classify",
     "configure_tables",
+    "events",
     "jwe",
     "jws",
     "metrics",

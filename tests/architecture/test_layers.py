@@ -19,7 +19,7 @@ MODULES = {
 }
 
 LAYERS = (
-    ("errors", "limits", "clock", "frozen", "toml"),
+    ("errors", "events", "limits", "clock", "frozen", "toml"),
     ("_hotpath",),
     ("jose",),
     ("binding", "keys", "stores", "proxies"),

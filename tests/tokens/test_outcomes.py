@@ -237,6 +237,29 @@ def test_a_child_process_counts_on() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.parametrize("method", ["validate", "avalidate", "validate_many"])
+def test_revoked_tokens_are_rejected_ones(package: ModuleType, method: str) -> None:
+    """P33, P35: also where they are in the cache, and where nobody can tell."""
+    answers: list[Any] = [False, True, package.Unavailable("not now")]
+
+    def is_revoked(token: Any) -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return bool(answer)
+
+    place = Place(package, revocation=is_revoked)
+    raw = place.issuer.access_token()
+    for _ in range(3):
+        try:
+            answer = getattr(place.validator, method)([raw] if method == "validate_many" else raw)
+            if asyncio.iscoroutine(answer):
+                asyncio.run(answer)
+        except package.KeyboundError:
+            continue
+    assert place.counted() == (1, {"token_revoked": 1}, 1)
+
+
 def test_policy_errors_are_the_operators(place: Place) -> None:
     with pytest.raises(place.package.PolicyError):
         place.validator.validate(place.issuer.access_token(), dpop="no proof")

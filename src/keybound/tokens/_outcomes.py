@@ -7,21 +7,30 @@ import inspect
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keybound.errors import KeyboundError, Reason, TokenRejected, Unavailable
+from keybound.errors import KeyboundError, PolicyError, Reason, TokenRejected, Unavailable
+from keybound.events import TokenEvent
 from keybound.keys import background
 
+if TYPE_CHECKING:
+    from keybound.policy import TokenPolicy
+
 __all__ = ["Counted", "Counting", "Outcomes"]
+
+Listener = Callable[[TokenEvent], object]
+"""What is told of calls that have not accepted a token."""
 
 
 class Outcomes:
     """Counters of one validator. Safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: TokenPolicy) -> None:
+        self._kind, self._issuer = str(policy.kind.value), policy.issuer
+        self._listener: Listener | None = None
         self._lock = threading.Lock()
         self._accepted = self._unavailable = 0
         self._rejected: Counter[Reason] = Counter()
@@ -40,6 +49,17 @@ class Outcomes:
         elif isinstance(error, Unavailable):
             with self._lock:
                 self._unavailable += 1
+        listener = self._listener
+        if listener is not None and isinstance(error, (TokenRejected, Unavailable)):
+            # An error of whoever listens is none of the token.
+            with suppress(Exception):
+                listener(TokenEvent.of(error, kind=self._kind, issuer=self._issuer))
+
+    def notify(self, listener: Listener | None) -> None:
+        """See :meth:`Counting.notify`."""
+        if listener is not None and not callable(listener):
+            raise PolicyError("what is to be notified must be callable")
+        self._listener = listener
 
     @contextmanager
     def unavailability(self) -> Iterator[None]:
@@ -73,6 +93,17 @@ class Counting:
             for how many the answer was ``unavailable``
         """
         return self._outcomes.numbers()
+
+    def notify(self, listener: Listener | None) -> None:
+        """Tell ``listener`` of every call that does not accept a token, from now on, and nobody else.
+
+        It is called with a :class:`keybound.events.TokenEvent` in the thread of the call, which waits for it,
+        as often as anybody presents bad tokens; what it raises is ignored.
+
+        :param listener: a function such as :class:`keybound.events.EventLog`; ``None`` for nobody
+        :raises PolicyError: it cannot be called
+        """
+        self._outcomes.notify(listener)
 
 
 class Counted(Counting):

@@ -79,7 +79,7 @@ class Configured(Counting):
         self._checked_policy = policy
         self._given_clock = clock
         self._time = checked(clock)
-        self._outcomes = Outcomes()
+        self._outcomes = Outcomes(policy)
 
     def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
         """The exception for what a check behind the road has found; the caller raises it."""

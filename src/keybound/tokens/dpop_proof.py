@@ -124,7 +124,7 @@ class DPoPProofValidator(Counting):
             raise PolicyError("max_age must be a number of seconds: an old proof proves nothing of now")
         claim_rules = policy.claim_rules()
         self._policy = policy
-        self._outcomes = Outcomes()
+        self._outcomes = Outcomes(policy)
         self._scheme = Scheme("DPoP", tuple(row.name for row in policy.algorithms))
         self._reject = rejection_of(claim_rules, _ERROR, self._scheme)
         self._road = self_signed.SelfSignedPolicy(

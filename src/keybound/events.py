@@ -1,0 +1,97 @@
+"""What happened, for those who watch: events without anything from a token, and log records of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keybound.errors import KeyboundError, PolicyError, Reason, TokenRejected
+
+if TYPE_CHECKING:
+    import logging
+
+    from keybound.keys import FetchEvent
+
+__all__ = ["EventLog", "TokenEvent"]
+
+# Those of logging, which is not loaded for whoever does not log.
+_DEBUG, _INFO, _WARNING = 10, 20, 30
+
+
+@dataclass(frozen=True)
+class TokenEvent:
+    """One call of a validator that has not accepted a token.
+
+    :ivar kind: of token, as :class:`keybound.TokenKind` spells it
+    :ivar issuer: as configured, or ``None`` where the validator knows none
+    :ivar reason: why the token was rejected; ``None`` if nobody could tell whether it is good
+    :ivar status: HTTP status that goes with it
+    :ivar claim: name of the claim that the reason is about, where it has no reason of its own
+    """
+
+    kind: str
+    issuer: str | None
+    reason: Reason | None
+    status: int
+    claim: str | None = None
+
+    @classmethod
+    def of(cls, error: KeyboundError, *, kind: str, issuer: str | None) -> TokenEvent:
+        """The event for what a validator raises."""
+        if isinstance(error, TokenRejected):
+            return cls(kind, issuer, error.reason, error.status, error.claim)
+        return cls(kind, issuer, None, 503)
+
+
+class EventLog:
+    """Writes each event as a record of :mod:`logging`: for ``notify`` of validators and ``on_event`` of keys.
+
+    What is said in words is also in attributes of the record that begin with ``keybound_``, for formatters
+    that write fields. Both hold what the operator configured and codes, never anything from a token. A
+    rejection is ``INFO``, for anybody can cause one; that nobody could tell, a failed fetch, and keys that
+    are stale or gone are ``WARNING``. How many of them are written is for the logger's filters to decide.
+
+    :param logger: without one, ``logging.getLogger("keybound")``
+    :raises PolicyError: it is no logger
+    """
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any] | None = None) -> None:
+        import logging
+
+        if logger is not None and not isinstance(logger, (logging.Logger, logging.LoggerAdapter)):
+            raise PolicyError("logger must be a logging.Logger")
+        self._logger = logging.getLogger("keybound") if logger is None else logger
+
+    def __call__(self, event: TokenEvent | FetchEvent) -> None:
+        """Write one event."""
+        level, message, fields = _of_token(event) if isinstance(event, TokenEvent) else _of_fetch(event)
+        self._logger.log(level, message, extra={f"keybound_{name}": value for name, value in fields.items()})
+
+
+Record = tuple[int, str, Mapping[str, Any]]
+"""Level, message and fields of a record."""
+
+
+def _of_token(event: TokenEvent) -> Record:
+    fields = {
+        "event": "token_rejected" if event.reason else "token_unavailable",
+        "kind": event.kind,
+        "issuer": event.issuer,
+        "reason": str(event.reason) if event.reason else None,
+        "status": event.status,
+        "claim": event.claim,
+    }
+    if event.reason is None:
+        return _WARNING, f"nobody could tell whether the {event.kind} is good", fields
+    about = f" ({event.claim})" if event.claim else ""
+    return _INFO, f"{event.kind} rejected: {event.reason}{about}", fields
+
+
+def _of_fetch(event: FetchEvent) -> Record:
+    fields = {"event": "fetch", **vars(event), "outcome": str(event.outcome)}
+    message = f"fetch of {event.url}: {event.outcome}"
+    if event.outcome.succeeded:
+        return (_INFO if event.outcome.value == "updated" else _DEBUG), message, fields
+    state = "stale" if event.stale else "good"
+    return _WARNING, f"{message}; what is held is {state if event.usable else 'gone'}", fields
