@@ -35,6 +35,7 @@ from keybound.tokens.access_token import AccessToken, AccessTokenValidator
 if typing.TYPE_CHECKING:
     from keybound import audience, metrics
     from keybound.audience import AudiencePolicy
+    from keybound.clients.introspection import IntrospectionClient
     from keybound.jose import jwe
     from keybound.jose.decryption import Decryption
     from keybound.jose.decryption_key import DecryptionKey
@@ -103,6 +104,7 @@ __all__ = [
     "IDToken",
     "IDTokenValidator",
     "InsufficientScope",
+    "IntrospectionClient",
     "IntrospectionResponse",
     "IntrospectionResponseValidator",
     "InvalidKey",
@@ -173,6 +175,7 @@ def __getattr__(name: str) -> object:
         **dict.fromkeys(("SecurityEventToken", "SecurityEventTokenValidator"), "tokens.security_event_token"),
         **dict.fromkeys(("DiscoveredJWKSet", "FileJWKSet", "HTTPTransport"), "keys"),
         **dict.fromkeys(("RefreshSettings", "RemoteJWKSet", "RemoteMetadata"), "keys"),
+        "IntrospectionClient": "clients.introspection",
         "IssuerRouter": "tokens.issuer_router",
         "audience": "audience",
         "jwe": "jose.jwe",

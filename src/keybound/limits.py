@@ -17,6 +17,7 @@ __all__ = [
     "MAX_LEEWAY",
     "MAX_NUMERIC_DATE",
     "MAX_PUBLISHED_KEYS",
+    "MAX_QUESTIONS",
     "MAX_RECIPIENTS",
     "MAX_REDIRECTS",
     "MAX_REMEMBERED_HEADERS",
@@ -68,6 +69,9 @@ MAX_PUBLISHED_KEYS = 256
 
 MAX_REDIRECTS = 3
 """Redirects followed for one fetch, all within the origin that was asked."""
+
+MAX_QUESTIONS = 1024
+"""Tokens that one introspection client may be told to ask about at once, each in a thread."""
 
 MAX_UNKNOWN_KIDS = 256
 """Values of ``kid`` remembered as unknown to their issuer."""

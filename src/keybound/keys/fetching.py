@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote_plus, urlencode, urljoin, urlsplit
 
 from keybound.errors import PolicyError
 from keybound.keys.refresh import RefreshSettings
@@ -22,7 +22,10 @@ __all__ = [
     "Transport",
     "check_url",
     "fetch",
+    "form_body",
+    "form_quoted",
     "freshness_of",
+    "post",
 ]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -70,9 +73,11 @@ class FetchFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a transport is asked for: a ``GET`` whose redirects it does not follow.
+    """What a transport is asked for: a ``GET`` or ``POST`` whose redirects it does not follow.
 
     :ivar headers: to send, besides what the transport adds
+    :ivar method: ``"GET"`` or ``"POST"``
+    :ivar body: of a ``POST``
     :ivar connect_timeout: seconds for the connection
     :ivar read_timeout: seconds between two pieces of the answer
     :ivar total_timeout: seconds until the answer must be complete
@@ -85,6 +90,8 @@ class Request:
     read_timeout: float
     total_timeout: float
     max_bytes: int
+    method: str = "GET"
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +179,32 @@ def fetch(
             break
         request = replace(request, url=target.partition("#")[0])
     raise FetchFailed(FetchOutcome.REDIRECT_REFUSED, status=response.status)
+
+
+def post(request: Request, *, transport: Transport) -> Response:
+    """The answer to a ``POST`` that is sent once: status 200, with the body decoded.
+
+    What is sent may be good for one use, and is for nobody else: it is neither repeated nor redirected.
+
+    :raises FetchFailed: there is no such answer
+    """
+    response = _ask(transport, request, time.monotonic() + request.total_timeout)
+    if response.status == 200:
+        return replace(response, body=_decoded(response, request.max_bytes))
+    refused = FetchOutcome.REDIRECT_REFUSED if response.status in _REDIRECTS else FetchOutcome.STATUS_REFUSED
+    raise FetchFailed(
+        refused, status=response.status, retry_after=_seconds(response.headers.get("retry-after", ""))
+    )
+
+
+def form_body(parameters: Mapping[str, str]) -> bytes:
+    """Parameters as ``application/x-www-form-urlencoded`` (RFC 6749, appendix B)."""
+    return urlencode(dict(parameters)).encode("ascii")
+
+
+def form_quoted(value: str) -> str:
+    """One value in that encoding."""
+    return quote_plus(value)
 
 
 def _with_one_retry(transport: Transport, request: Request, deadline: float) -> Response:

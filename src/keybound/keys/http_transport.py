@@ -80,7 +80,9 @@ class HTTPTransport:
             through = proxy is not None and parts.scheme == "http"
             headers = {"Accept-Encoding": "identity", "Connection": "close"} | self._headers
             headers |= dict(request.headers) | (_credentials(proxy) if through and proxy else {})
-            connection.request("GET", request.url if through else target, headers=headers)
+            connection.request(
+                request.method, request.url if through else target, request.body, headers=headers
+            )
             return _read(connection.getresponse(), request.max_bytes)
         finally:
             connection.close()

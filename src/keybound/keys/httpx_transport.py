@@ -56,7 +56,7 @@ class HttpxTransport:
         deadline = time.monotonic() + request.total_timeout
         body = b""
         try:
-            with self._client.stream("GET", request.url, **_options(request)) as response:
+            with self._client.stream(request.method, request.url, **_options(request)) as response:
                 for piece in response.iter_raw():
                     body += piece
                     if time.monotonic() > deadline:
@@ -74,7 +74,7 @@ class HttpxTransport:
         try:
             async with (
                 httpx.AsyncClient(**self._options) as client,
-                client.stream("GET", request.url, **_options(request)) as response,
+                client.stream(request.method, request.url, **_options(request)) as response,
             ):
                 async for piece in response.aiter_raw():
                     body += piece
@@ -92,6 +92,7 @@ def _options(request: Request) -> dict[str, Any]:
     import httpx
 
     return {
+        "content": request.body,
         "headers": {"Accept-Encoding": "identity"} | dict(request.headers),
         "timeout": httpx.Timeout(request.read_timeout, connect=request.connect_timeout),
         "follow_redirects": False,

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from keybound.testing.certificates import CertificateAuthority, ClientCertificate
 from keybound.testing.fake_issuer import FakeIssuer
@@ -23,6 +24,8 @@ __all__ = ["IssuerServer", "ReceivedRequest"]
 
 _HOST = "127.0.0.1"
 _TIMEOUT = 30.0
+_INTROSPECTION = "/introspect"
+_SIGNED = "application/token-introspection+jwt"
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,19 @@ class ReceivedRequest:
 
     :ivar headers: with names in lower case
     :ivar certificate: the client certificate in DER, or ``None``
+    :ivar body: of a ``POST``
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     certificate: bytes | None
+    body: bytes = b""
+
+    @property
+    def form(self) -> dict[str, str]:
+        """Parameters of the body (RFC 6749, appendix B)."""
+        return dict(parse_qsl(self.body.decode("ascii"), keep_blank_values=True))
 
 
 class IssuerServer:
@@ -57,6 +67,10 @@ class IssuerServer:
     :param client_auth: whether it asks for a client certificate of the authority
     :ivar fault: what goes wrong now, or ``None``
     :ivar headers: to send with every good answer, such as ``Cache-Control``
+    :ivar answers: what its introspection endpoint says of a token, by the token (RFC 7662, 2.2); all others
+        are not active
+    :ivar authenticate: whether the endpoint knows the client that has sent a request; otherwise 401
+    :ivar resource_server: to whom signed answers are addressed (RFC 9701, 5)
     :ivar etags: whether documents have an ``ETag``, and ``If-None-Match`` is answered with 304
     """
 
@@ -72,6 +86,9 @@ class IssuerServer:
         self.fault: Fault | None = None
         self.headers: dict[str, str] = {"Content-Type": "application/jwk-set+json"}
         self.etags = True
+        self.answers: dict[str, Mapping[str, object]] = {}
+        self.authenticate: Callable[[ReceivedRequest], bool] = lambda request: True
+        self.resource_server = "https://rs.example.com"
         self._context = self._server_context(client_auth) if tls else None
         self._received: list[ReceivedRequest] = []
         self._lock = threading.Lock()
@@ -89,6 +106,11 @@ class IssuerServer:
     def jwks_uri(self) -> str:
         """Where the keys are (RFC 8414, 2)."""
         return f"{self.url}/jwks"
+
+    @property
+    def introspection_endpoint(self) -> str:
+        """Where tokens are asked about (RFC 7662, 2)."""
+        return f"{self.url}{_INTROSPECTION}"
 
     @property
     def requests(self) -> list[ReceivedRequest]:
@@ -151,6 +173,13 @@ class IssuerServer:
         document = find()
         return document if isinstance(document, bytes) else json.dumps(document).encode()
 
+    def _introspect(self, request: ReceivedRequest) -> tuple[str, bytes]:
+        """Media type and body of the answer."""
+        answer = self.answers.get(request.form.get("token", ""), {"active": False})
+        if request.headers.get("accept") != _SIGNED:
+            return "application/json", json.dumps(dict(answer)).encode()
+        return _SIGNED, self.issuer.introspection_jwt(answer, audience=self.resource_server).encode()
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -183,6 +212,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
+    request_body = b""
+
+    def do_POST(self) -> None:
+        self.request_body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
     def do_GET(self) -> None:
         self.close_connection = True
         owner, fault = self.server.owner, self.server.owner.fault
@@ -194,6 +229,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def document(self) -> bytes:
+        if self.command == "POST":
+            return self.server.owner._introspect(self._received())[1]
         return self.server.owner._document(self.path) or b"{}"
 
     @property
@@ -202,6 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         owner = self.server.owner
+        if self.command == "POST":
+            self.introspect()
+            return
         document = owner._document(self.path)
         if document is None:
             self.send(HTTPStatus.NOT_FOUND, {}, b"")
@@ -213,6 +253,16 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send(HTTPStatus.NOT_MODIFIED, headers, b"")
                 return
         self.send(HTTPStatus.OK, headers, document)
+
+    def introspect(self) -> None:
+        owner, request = self.server.owner, self._received()
+        if self.path != _INTROSPECTION:
+            self.send(HTTPStatus.NOT_FOUND, {}, b"")
+        elif not owner.authenticate(request):
+            self.send(HTTPStatus.UNAUTHORIZED, {}, b'{"error":"invalid_client"}')
+        else:
+            media_type, body = owner._introspect(request)
+            self.send(HTTPStatus.OK, {"Content-Type": media_type}, body)
 
     def send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response_only(status)
@@ -237,4 +287,4 @@ class _Handler(BaseHTTPRequestHandler):
     def _received(self) -> ReceivedRequest:
         peer = self.connection.getpeercert(True) if isinstance(self.connection, ssl.SSLSocket) else None
         headers = {name.lower(): value for name, value in self.headers.items()}
-        return ReceivedRequest(self.command, self.path, headers, peer)
+        return ReceivedRequest(self.command, self.path, headers, peer, self.request_body)

@@ -202,7 +202,7 @@ class IntrospectionResponseValidator(Requiring, Counted):
             revoked
         """
         beside = Beside.of(certificate, dpop, access_token)
-        return self._present(self._payload(self._members(raw), beside), beside)
+        return self._present(active(self._payload(self._members(raw)), beside), beside)
 
     async def avalidate(
         self,
@@ -214,7 +214,8 @@ class IntrospectionResponseValidator(Requiring, Counted):
     ) -> IntrospectionResponse:
         """:meth:`validate` in an event loop, which it never blocks."""
         beside = Beside.of(certificate, dpop, access_token)
-        return await self._apresent(self._payload(await self._amembers(raw), beside), beside)
+        payload = self._payload(await self._amembers(raw))
+        return await self._apresent(active(payload, beside), beside)
 
     def _members(self, raw: Any) -> Mapping[str, Any]:
         """What the authorization server says.
@@ -269,15 +270,10 @@ class IntrospectionResponseValidator(Requiring, Counted):
             raise self._rejection(Reason.PAYLOAD_NOT_OBJECT)
         return value
 
-    def _payload(self, members: Mapping[str, Any], beside: Beside) -> bytes:
-        """The claims of an active token as JSON.
-
-        :raises TokenRejected: it is not active
-        """
+    def _payload(self, members: Mapping[str, Any]) -> bytes | None:
+        """The claims of an active token as JSON; ``None`` if it is not active."""
         # RFC 7662, 2.2: of what is not active nothing else is said.
-        if members.get("active") is not True:
-            raise beside.rejection(Reason.TOKEN_INACTIVE)
-        return self._json(members)
+        return self._json(members) if members.get("active") is True else None
 
     def _judge(self, payload: bytes, beside: Beside) -> IntrospectionResponse:
         depth, now = self.policy.limits.json_depth, self._time()
@@ -334,6 +330,13 @@ class Beside(NamedTuple):
 
     def rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
         return rejection(reason, claim=claim, scheme=scheme_beside(self.dpop))
+
+
+def active(payload: bytes | None, beside: Beside) -> bytes:
+    """:raises ContextRejected: there is nothing, since the token is not active"""
+    if payload is None:
+        raise beside.rejection(Reason.TOKEN_INACTIVE)
+    return payload
 
 
 class _Named:
