@@ -225,10 +225,17 @@ CASES: dict[str, list[Case]] = {
         Case("validators.logout.replay", {'replay = "proofs"  # of logout': "replay = false"}, {}),
         Case("validators.request.replay", {'replay = "proofs"  # of request': ""}, {}),
     ],
-    "replay-in-memory": [
+    "store-in-memory": [
         Case("stores.proofs", {'kind = "redis"\nurl_env = "REDIS_URL"': 'kind = "memory"'}, {}),
+        Case(
+            "revocation_lists.revoked",
+            more("ours", '[revocation_lists.revoked]\nkind = "memory"')
+            | more("accounts", 'revocation = "revoked"'),
+            more("ours", '[revocation_lists.revoked]\nkind = "redis"\nurl_env = "REDIS_URL"')
+            | more("accounts", 'revocation = "revoked"'),
+        ),
     ],
-    "replay-on-loss": [
+    "store-on-loss": [
         Case(
             "stores.proofs.on_loss",
             more("proofs", 'on_loss = "memory"'),
@@ -365,6 +372,12 @@ CASES: dict[str, list[Case]] = {
         Case("keys.secret.secret_env", {'"CLIENT_SECRET"': '"NO_SUCH_VARIABLE"'}, {}),
         Case("keys.main.jwks_file", {'"jwks.json"': '"nowhere.json"'}, {}),
         Case("stores.proofs.url_env", {'"REDIS_URL"': '"NO_SUCH_VARIABLE"'}, {}),
+        Case(
+            "revocation_lists.revoked.url_env",
+            more("ours", '[revocation_lists.revoked]\nkind = "redis"\nurl_env = "NO_SUCH_VARIABLE"')
+            | more("accounts", 'revocation = "revoked"'),
+            {},
+        ),
     ],
 }
 

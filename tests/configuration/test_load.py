@@ -18,7 +18,12 @@ from keybound.audience import POLICIES, ReportOnly
 from keybound.keys import DiscoveredJWKSet
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE
-from keybound.stores import MemoryReplayStore, RedisReplayStore
+from keybound.stores import (
+    MemoryReplayStore,
+    MemoryRevocationList,
+    RedisReplayStore,
+    RedisRevocationList,
+)
 
 SMALL = """
 [keys.main]
@@ -61,6 +66,10 @@ def test_every_kind_of_table(load: Any, everything: str) -> None:
     assert {name: type(store) for name, store in made.stores.items()} == {
         "memory": MemoryReplayStore,
         "redis": RedisReplayStore,
+    }
+    assert {name: type(denied) for name, denied in made.revocation_lists.items()} == {
+        "shared": RedisRevocationList,
+        "own": MemoryRevocationList,
     }
     assert made.server is not None
     assert made.server["token_endpoint"] == "https://as.example.com/token"
@@ -117,6 +126,15 @@ def test_validators_work(load: Any, issuer: Any, clock: Any) -> None:
     clock.advance(311)
     with pytest.raises(keybound.TokenRejected, match="token_expired"):
         accounts.validate(token)
+
+
+def test_revoked_tokens(load: Any, issuer: Any, clock: Any) -> None:
+    made = load(SMALL + 'revocation = "denied"\n[revocation_lists.denied]\nkind = "memory"\n', clock=clock)
+    token = issuer.access_token(audience="https://rs.example.org/", lifetime=300, jti="1")
+    made.validators["accounts"].validate(token)
+    made.revocation_lists["denied"].revoke(issuer="https://as.example.com", jti="1")
+    with pytest.raises(keybound.TokenRejected, match="token_revoked"):
+        made.validators["accounts"].validate(token)
 
 
 def test_audience_policies_are_applied_to_the_server(load: Any, everything: str) -> None:
@@ -385,7 +403,7 @@ def test_whatever_a_file_holds_is_judged(tmp_path_factory: Any, document: dict[s
     try:
         check(document)
         builder = Builder(source, environment={})
-        for section in ("profiles", "audience_policies", "keys", "decryption_keys", "stores", "validators"):
+        for section in ("profiles", "audience_policies", "keys", "stores", "revocation_lists", "validators"):
             for name in builder.names(section):
                 builder.named(section, name)
     except keybound.PolicyError:

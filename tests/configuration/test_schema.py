@@ -24,7 +24,12 @@ from keybound.keys import RemoteMetadata
 from keybound.kinds import TokenKind
 from keybound.limits import CacheSettings, Limits
 from keybound.policy import KindRules, Profile
-from keybound.stores import MemoryReplayStore, RedisReplayStore
+from keybound.stores import (
+    MemoryReplayStore,
+    MemoryRevocationList,
+    RedisReplayStore,
+    RedisRevocationList,
+)
 
 SCHEMA = json.loads(schema_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -79,6 +84,8 @@ def table_of(section: str, kind: str) -> Table:
         (keybound.FileJWKSet, "keys", "jwks_file", {"path": "jwks_file"}),
         (MemoryReplayStore, "stores", "memory", {}),
         (RedisReplayStore, "stores", "redis", {"server": "url"}),
+        (MemoryRevocationList, "revocation_lists", "memory", {}),
+        (RedisRevocationList, "revocation_lists", "redis", {"server": "url"}),
     ],
 )
 def test_every_option_of_keys_and_stores_can_be_configured(

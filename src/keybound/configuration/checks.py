@@ -42,11 +42,11 @@ __all__ = [
     "profiles_differ",
     "proof_window_long",
     "refused",
-    "replay_in_memory",
-    "replay_on_loss",
     "replay_unchecked",
     "responses_unsigned",
     "secret_in_file",
+    "store_in_memory",
+    "store_on_loss",
     "typ_not_enforced",
     "unused",
 ]
@@ -157,22 +157,20 @@ def event_replay_unchecked(view: View) -> Iterator[Problem]:
             yield Problem(below(subject.place, "replay"), "without a store each is accepted again and again")
 
 
-def replay_in_memory(view: View) -> Iterator[Problem]:
-    """Replay stores that other processes do not share."""
-    for name, place, members in view.tables("stores"):
-        if members["kind"] == "memory" and any(
-            subject.given.get("replay") == name for subject in view.validators
-        ):
-            yield Problem(place, "each process accepts a proof once: share a server where there are several")
+def store_in_memory(view: View) -> Iterator[Problem]:
+    """Stores that other processes do not share."""
+    for section, what in (("stores", "accepts a proof once"), ("revocation_lists", "knows its own")):
+        for name, place, members in view.tables(section):
+            if members["kind"] == "memory" and (section, name) in _names_in_use(view):
+                yield Problem(place, f"each process {what}: share a server where there are several")
 
 
-def replay_on_loss(view: View) -> Iterator[Problem]:
+def store_on_loss(view: View) -> Iterator[Problem]:
     """Shared stores that fall back to the memory of each process."""
-    for _, place, members in view.tables("stores"):
-        if members.get("on_loss") == "memory":
-            yield Problem(
-                below(place, "on_loss"), "while the server is away each process accepts a proof once"
-            )
+    for section, what in (("stores", "accepts a proof once"), ("revocation_lists", "knows its own")):
+        for _, place, members in view.tables(section):
+            if members.get("on_loss") == "memory":
+                yield Problem(below(place, "on_loss"), f"while the server is away each process {what}")
 
 
 def cache_outlives_token(view: View) -> Iterator[Problem]:
@@ -362,7 +360,7 @@ def responses_unsigned(view: View) -> Iterator[Problem]:
 def unused(view: View) -> Iterator[Problem]:
     """Tables that no validator uses."""
     used = _names_in_use(view)
-    for section in ("keys", "decryption_keys", "stores", "profiles", "audience_policies"):
+    for section in ("keys", "decryption_keys", "stores", "revocation_lists", "profiles", "audience_policies"):
         for name, place, _ in view.tables(section):
             if (section, name) not in used:
                 yield Problem(place, "nothing in the file uses it")
@@ -396,6 +394,7 @@ def _names_in_use(view: View) -> set[tuple[str, Any]]:
         used |= {("keys", given.get("keys")), ("stores", given.get("replay"))}
         used |= {("profiles", given.get("profile"))} | {("audience_policies", each) for each in policies}
         used |= {("decryption_keys", given.get("decryption", {}).get("keys"))}
+        used |= {("revocation_lists", given.get("revocation"))}
         if subject.profile is not None:
             used.add(("audience_policies", subject.profile.audience_policy))
     return used

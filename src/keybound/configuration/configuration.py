@@ -12,9 +12,10 @@ from keybound.audience import AudiencePolicy, ReportOnly
 from keybound.clock import Clock, system_clock
 from keybound.configuration.building import Builder
 from keybound.configuration.source import Text, check, read
+from keybound.configuration.tables import SECTIONS
 from keybound.keys import KeySource
 from keybound.policy import Profile
-from keybound.stores import ReplayStore
+from keybound.stores import ReplayStore, RevocationList
 
 __all__ = ["Configuration", "load"]
 
@@ -26,6 +27,7 @@ class Configuration:
     :ivar validators: the validators
     :ivar keys: the key sources of ``[keys]``, for those who warm or watch them
     :ivar stores: the replay stores
+    :ivar revocation_lists: the deny-lists, for those who revoke tokens
     :ivar server: metadata of the authorization server, or ``None``
     :ivar profiles: the profiles that the file derives
     :ivar audience_policies: the audience policies of the file, not applied to a server yet
@@ -35,6 +37,7 @@ class Configuration:
     validators: Mapping[str, Any]
     keys: Mapping[str, KeySource]
     stores: Mapping[str, ReplayStore]
+    revocation_lists: Mapping[str, RevocationList]
     server: Mapping[str, Any] | None
     profiles: Mapping[str, Profile]
     audience_policies: Mapping[str, AudiencePolicy]
@@ -68,7 +71,8 @@ def load(
     builder = Builder(read_in, environment=environment, clock=clock)
     every = {
         section: {name: builder.named(section, name) for name in builder.names(section)}
-        for section in ("profiles", "audience_policies", "keys", "decryption_keys", "stores", "validators")
+        for section in SECTIONS
+        if section != "server"
     }
     return Configuration(
         **{

@@ -6,13 +6,11 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import partial
 from types import MappingProxyType
 from typing import Any, get_args
 
 import keybound
 from keybound.audience import KINDS, POLICIES
-from keybound.configuration.place import at
 from keybound.configuration.values import (
     CONTENT,
     FLAG,
@@ -27,7 +25,6 @@ from keybound.configuration.values import (
     MapOf,
     Off,
     Reference,
-    Surroundings,
     Table,
     Value,
 )
@@ -68,7 +65,7 @@ VALIDATORS: Mapping[str, str] = MappingProxyType(
 """The public name of the validator for each ``kind``: that of :class:`~keybound.TokenKind`, and what only
 looks like a token."""
 
-NOT_IN_A_FILE = frozenset({"clock", "revocation"})
+NOT_IN_A_FILE = frozenset({"clock"})
 """Options that are code, and stay with the program."""
 
 
@@ -126,18 +123,9 @@ _TEXTS_OF_NONCES = {
 }
 
 
-class _Nonces(Table):
-    """Nonces go by the clock of the validator."""
-
-    def meaning(self, value: Any, place: str, surroundings: Surroundings) -> Any:
-        made = super().meaning(value, place, surroundings)
-        with at(place, *self.members):
-            return made(clock=surroundings.clock)
-
-
-def _nonces(**options: Any) -> Callable[..., Any]:
+def _nonces(**options: Any) -> keybound.DPoPNonces:
     secrets = options.pop("secrets_env", None) or options.pop("secrets_file")
-    return partial(keybound.DPoPNonces, secrets, **options)
+    return keybound.DPoPNonces(secrets, **options)
 
 
 OPTIONS: Mapping[str, Value] = MappingProxyType(
@@ -168,12 +156,13 @@ OPTIONS: Mapping[str, Value] = MappingProxyType(
         "response_max_age": Either((NUMBER, Off())),
         "jti_length": Either((WHOLE, Off())),
         "duplicates": Choice(get_args(Duplicates)),
-        "nonces": _Nonces(
+        "nonces": Table(
             {"secrets_env": _VARIABLES, "secrets_file": _CONTENTS, "lifetime": NUMBER},
             one_of=("secrets_env", "secrets_file"),
             make=_nonces,
             texts=_TEXTS_OF_NONCES,
             title="DPoPNonces",
+            timed=True,
         ),
         "required_claims": TEXTS,
         "forbidden_claims": TEXTS,
@@ -184,6 +173,7 @@ OPTIONS: Mapping[str, Value] = MappingProxyType(
         "plain_responses": Choice(get_args(PlainResponses)),
         "decryption": _DECRYPTION,
         "replay": Either((Reference("stores"), Off())),
+        "revocation": Reference("revocation_lists"),
         "limits": settings(Limits),
         "cache": Either((settings(CacheSettings, "monotonic"), Off())),
     }
@@ -218,7 +208,7 @@ def options_of(kind: str) -> dict[str, inspect.Parameter]:
 
 def validator_table(kind: str) -> Table:
     """The table of a validator of one kind."""
-    members: dict[str, Value] = {name: OPTIONS[name] for name in options_of(kind)}
+    members: dict[str, Value] = {name: OPTIONS[name] for name in options_of(kind) if name in OPTIONS}
     texts = texts_of(validator_class(kind)) | _TEXTS
     presets = tuple(name for name, preset in PRESETS.items() if preset.kind == kind)
     if presets:
@@ -233,6 +223,7 @@ _TEXTS = {
     "keys": "name of a table in [keys]; with a preset, its own keys if left out",
     "profile": "name of a profile, or of a table in [profiles]",
     "replay": "name of a table in [stores], or false to accept a token as often as it comes",
+    "revocation": "name of a table in [revocation_lists], which is asked about every token that is presented",
     "decryption": "for tokens that are signed and then encrypted; then those that are not are rejected",
     "cache": "bounds of the cache of verified tokens, or false for no cache",
     "preset": "a well-known issuer, which gives issuer, profile and expected claims",

@@ -44,7 +44,12 @@ from keybound.keys import DiscoveredJWKSet, RemoteMetadata, WellKnown
 from keybound.kinds import TokenKind
 from keybound.policy import AudienceClaim, BindingMode, KindRules, MtlsEndpoints, Profile
 from keybound.profiles import PRESETS, PROFILES
-from keybound.stores import MemoryReplayStore, RedisReplayStore
+from keybound.stores import (
+    MemoryReplayStore,
+    MemoryRevocationList,
+    RedisReplayStore,
+    RedisRevocationList,
+)
 from keybound.stores.redis_replay import OnLoss
 
 __all__ = ["FILE", "LEFT_OUT", "SECTIONS", "make_profile"]
@@ -56,6 +61,8 @@ LEFT_OUT: Mapping[Callable[..., Any], frozenset[str]] = {
     keybound.HTTPTransport: frozenset({"ssl_context"}),
     MemoryReplayStore: frozenset(),
     RedisReplayStore: frozenset({"async_client", "monotonic"}),
+    MemoryRevocationList: frozenset({"clock"}),
+    RedisRevocationList: frozenset({"async_client", "clock", "monotonic"}),
 }
 """What of the classes behind the tables is code, and stays with the program."""
 
@@ -196,8 +203,41 @@ _DECRYPTION_KEYS = OneOf(
 )
 
 
-def _redis(url: str | None = None, url_env: bytes | None = None, **options: Any) -> RedisReplayStore:
-    return RedisReplayStore(url if url_env is None else os.fsdecode(url_env), **options)
+_SERVER_OF_STORES = {
+    "url": TEXT,
+    "url_env": VARIABLE,
+    "namespace": TEXT,
+    "deadline": NUMBER,
+    "pause": NUMBER,
+    "max_lifetime": NUMBER,
+    "token_lifetime": NUMBER,
+    "skew": NUMBER,
+    "durable": FLAG,
+    "max_per_principal": WHOLE,
+    "on_loss": Choice(get_args(OnLoss)),
+}
+_TEXTS_OF_SERVERS = {
+    "url": "redis://, rediss:// or unix://, without a password",
+    "url_env": "variable that holds the URL, which may have a password",
+    "token_lifetime": "seconds from issue until every token is over, with the leeway of validators",
+}
+
+
+def _on_redis(made: Callable[..., Any]) -> Table:
+    """The table of what a Redis or Valkey remembers."""
+    members = {"url": TEXT, "url_env": VARIABLE, **_members(made, _SERVER_OF_STORES)}
+
+    def make(url: str | None = None, url_env: bytes | None = None, **options: Any) -> Any:
+        return made(url if url_env is None else os.fsdecode(url_env), **options)
+
+    return Table(
+        members,
+        one_of=("url", "url_env"),
+        make=make,
+        texts=texts_of(RedisReplayStore) | texts_of(made) | _TEXTS_OF_SERVERS,
+        title=made.__name__,
+        timed="clock" in parameters_of(made),
+    )
 
 
 _STORES = OneOf(
@@ -208,28 +248,21 @@ _STORES = OneOf(
             texts=texts_of(MemoryReplayStore),
             title="MemoryReplayStore",
         ),
-        "redis": Table(
-            {
-                "url": TEXT,
-                "url_env": VARIABLE,
-                "namespace": TEXT,
-                "deadline": NUMBER,
-                "pause": NUMBER,
-                "max_lifetime": NUMBER,
-                "skew": NUMBER,
-                "durable": FLAG,
-                "max_per_principal": WHOLE,
-                "on_loss": Choice(get_args(OnLoss)),
-            },
-            one_of=("url", "url_env"),
-            make=_redis,
-            texts=texts_of(RedisReplayStore)
-            | {
-                "url": "redis://, rediss:// or unix://, without a password",
-                "url_env": "variable that holds the URL, which may have a password",
-            },
-            title="RedisReplayStore",
+        "redis": _on_redis(RedisReplayStore),
+    },
+    key="kind",
+)
+
+_REVOCATION_LISTS = OneOf(
+    {
+        "memory": Table(
+            {"max_entries": WHOLE, "token_lifetime": NUMBER},
+            make=MemoryRevocationList,
+            texts=texts_of(MemoryRevocationList) | _TEXTS_OF_SERVERS,
+            title="MemoryRevocationList",
+            timed=True,
         ),
+        "redis": _on_redis(RedisRevocationList),
     },
     key="kind",
 )
@@ -378,6 +411,7 @@ SECTIONS: Mapping[str, Value] = {
     "keys": MapOf(_KEYS, NAME),
     "decryption_keys": MapOf(_DECRYPTION_KEYS, NAME),
     "stores": MapOf(_STORES, NAME),
+    "revocation_lists": MapOf(_REVOCATION_LISTS, NAME),
     "profiles": MapOf(_PROFILE, NAME, taken=tuple(PROFILES)),
     "audience_policies": MapOf(_AUDIENCE_POLICY, NAME, taken=tuple(POLICIES)),
     "validators": MapOf(_VALIDATOR, NAME),
@@ -391,6 +425,7 @@ FILE = Table(
         "keys": "what signatures are verified with, by names that validators use",
         "decryption_keys": "what encrypted tokens are opened with, by names that validators use",
         "stores": "what remembers used proofs, by names that validators use",
+        "revocation_lists": "what remembers revoked tokens, by names that validators use",
         "profiles": "named policies of your own, each derived from one that Keybound has",
         "audience_policies": "which aud is accepted at which endpoint, by names that validators use",
         "validators": "the validators, by the names under which the program finds them",

@@ -340,6 +340,7 @@ class Table(Value):
     :param texts: what to say about a key in the schema
     :param title: of the table in the schema
     :param others: pattern of further keys, and the value of each
+    :param timed: whether ``make`` takes the clock as well
     """
 
     members: Mapping[str, Value]
@@ -349,6 +350,7 @@ class Table(Value):
     texts: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     others: tuple[str, Value] | None = None
+    timed: bool = False
 
     def schema(self) -> dict[str, Any]:
         found: dict[str, Any] = {"title": self.title} if self.title else {}
@@ -389,8 +391,9 @@ class Table(Value):
             known = self._known(key)
             assert known, "a table with problems has no meaning"
             meant[key] = known.meaning(member, below(place, key), surroundings)
+        clock = {"clock": surroundings.clock} if self.timed else {}
         with at(place, *self.members):
-            return self.make(**meant)
+            return self.make(**meant, **clock)
 
     def _known(self, key: object) -> Value | None:
         if not isinstance(key, str):

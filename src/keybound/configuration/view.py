@@ -21,6 +21,9 @@ from keybound.profiles import PRESETS, Preset
 __all__ = ["Subject", "View"]
 
 
+_STOOD_IN = ("keys", "decryption_keys", "stores", "revocation_lists")
+
+
 class _StandIn:
     """In place of keys and stores that cannot be made here, so that what uses them can be judged."""
 
@@ -31,6 +34,9 @@ class _StandIn:
         raise Unavailable("the linter verifies nothing")
 
     async def aput(self, *proof: object, **times: object) -> bool:
+        raise Unavailable("the linter verifies nothing")
+
+    def __call__(self, token: object) -> bool:
         raise Unavailable("the linter verifies nothing")
 
 
@@ -47,7 +53,7 @@ class _Trying(Builder):
             return super().named(section, name)
         except ConfigurationError as problem:
             self.note(problem)
-            if section not in ("keys", "decryption_keys", "stores"):
+            if section not in _STOOD_IN:
                 raise
             self._made[section, name] = stand_in = _StandIn()
             return stand_in
@@ -143,7 +149,7 @@ class View:
             # The linter has a rule of its own for these.
             warnings.simplefilter("ignore", DeprecatedAlgorithmWarning)
             self.server = _tried(builder, lambda _: builder.server(), "")
-            for section in ("profiles", "audience_policies", "keys", "decryption_keys", "stores"):
+            for section in ("profiles", "audience_policies", *_STOOD_IN):
                 for name in builder.names(section):
                     _tried(builder, lambda name, section=section: builder.named(section, name), name)
             self.validators = tuple(Subject(name, builder) for name in builder.names("validators"))
