@@ -29,7 +29,6 @@ NOT_HERE = {
     "f11": IN_FRONT,
     "g13": IN_FRONT,
     "g14": IN_FRONT,
-    "g17": "revocation is not checked here",
     "g27": IN_FRONT,
     "g29": IN_FRONT,
     "g30": IN_FRONT,

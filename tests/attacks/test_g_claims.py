@@ -10,6 +10,7 @@ import pytest
 
 import keybound
 from keybound.errors import Reason
+from keybound.stores import MemoryRevocationList
 from keybound.testing import OMIT, FakeClock, FakeIssuer, SigningKey, dpop_proof
 
 ISSUER = "https://as.example.com/tenant"
@@ -153,6 +154,23 @@ def id_tokens(issuer: FakeIssuer) -> Any:
         keys=package.JWKSet.from_json(issuer.jwks()),
         algorithms=[issuer.key.alg],
     )
+
+
+@pytest.mark.parametrize("what", [{"jti": "t-1"}, {"sid": "s-1"}, {"sub": "user-1"}], ids=str)
+def test_g17_a_token_that_was_revoked(world: Any, what: dict[str, str]) -> None:
+    """Also where the validator kept it, and not its neighbours."""
+    revocations = MemoryRevocationList(clock=world.clock)
+    validator = world.validator(revocation=revocations)
+    raw = world.token(jti="t-1", sid="s-1", sub="user-1")
+    other = world.token(jti="t-2", sid="s-2", sub="user-2")
+    for each in (raw, other):
+        assert validator.validate(each)
+    revocations.revoke(issuer=ISSUER, **what)
+    assert validator.validate(other)
+    with pytest.raises(keybound.TokenRejected) as rejected:
+        validator.validate(raw)
+    assert rejected.value.reason is Reason.TOKEN_REVOKED
+    assert validator.stats()["cache"]["hits"] == 2
 
 
 @pytest.mark.parametrize("value", [False, True, "false", None])
