@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keybound.errors import KeyboundError, PolicyError, Reason, TokenRejected, Unavailable
 from keybound.events import TokenEvent
@@ -107,10 +107,17 @@ class Counting:
 
 
 class Counted(Counting):
-    """Counts around the public methods that validate; those on whose road nobody counts."""
+    """Counts around the public methods that validate; those on whose road nobody counts.
+
+    :cvar _counts_itself: whether the methods of a class do so without help, which takes less time
+    """
+
+    _counts_itself: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if vars(cls).get("_counts_itself"):
+            return
         for name, method in list(vars(cls).items()):
             if name.startswith(("validate", "avalidate")):
                 setattr(cls, name, _counted(method))

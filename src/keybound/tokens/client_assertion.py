@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from keybound.clock import Clock, system_clock
-from keybound.errors import PolicyError, Reason, rejection
+from keybound.errors import KeyboundError, PolicyError, Reason, TokenRejected, rejection
 from keybound.jose.jwk import JWK
 from keybound.keys import KeySource
 from keybound.kinds import TokenKind
@@ -69,6 +69,8 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
     """
 
     _error = "invalid_client"
+
+    _counts_itself = True
 
     def __init__(
         self,
@@ -135,13 +137,25 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         :raises Unavailable: the key source or the replay store cannot answer now
         :raises PolicyError: the audience policy has no rule for this endpoint
         """
-        return self._use(self._check(self._open(raw), endpoint, grant_type))
+        try:
+            assertion = self._use(self._check(self._open(raw), endpoint, grant_type))
+        except KeyboundError as error:
+            self._outcomes.ended(error)
+            raise
+        self._outcomes.accepted()
+        return assertion
 
     async def avalidate(
         self, raw: str | bytes, *, endpoint: str = "token_endpoint", grant_type: str | None = None
     ) -> ClientAssertion:
         """:meth:`validate` for use in an event loop."""
-        return await self._ause(self._check(await self._aopen(raw), endpoint, grant_type))
+        try:
+            assertion = await self._ause(self._check(await self._aopen(raw), endpoint, grant_type))
+        except KeyboundError as error:
+            self._outcomes.ended(error)
+            raise
+        self._outcomes.accepted()
+        return assertion
 
     def validate_form(
         self, form: Mapping[str, Any], *, endpoint: str = "token_endpoint", grant_type: str | None = None
@@ -176,6 +190,14 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
     def _assertion_in(self, form: Mapping[str, Any]) -> Any:
         if not isinstance(form, Mapping):
             raise PolicyError("form must be a mapping of parameter names to texts")
+        try:
+            return self._alone(form)
+        except TokenRejected as error:
+            self._outcomes.ended(error)
+            raise
+
+    def _alone(self, form: Mapping[str, Any]) -> Any:
+        """The assertion, if what stands beside it goes with it."""
         raw = form.get("client_assertion")
         if raw is None:
             raise self._rejection(Reason.TOKEN_MISSING)
