@@ -217,3 +217,63 @@ def test_times_that_are_none_are_a_wrong_call(shell, world, now):
     result = shell.run("verify", world.token(), *shell.policy(now=None), f"--now={now}")
     assert result.exit_code == 2
     assert "'--now'" in result.output
+
+
+CONFIGURATION = """
+[keys.main]
+jwks_file = "jwks.json"
+[keys.elsewhere]
+secret_env = "NO_SUCH_VARIABLE"
+alg = "HS256"
+[validators.login]
+kind = "id_token"
+issuer = "https://as.example.com/tenant"
+client_id = "client-1"
+keys = "elsewhere"
+algorithms = ["HS256"]
+"""
+ACCOUNTS = """
+[validators.accounts]
+kind = "access_token"
+issuer = "https://as.example.com/tenant"
+audience = "https://rs.example.com/"
+keys = "main"
+algorithms = ["ES256"]
+"""
+
+
+def test_the_policy_may_come_from_a_file(shell, world):
+    path = shell.write("gateway.toml", (CONFIGURATION + ACCOUNTS).encode())
+    for named in ([], ["--validator", "accounts"]):
+        options = ["--config", path, *named, "--now", str(world.now)]
+        status, document = shell.json("verify", world.token(), *options)
+        assert (status, document["accepted"]) == (0, True)
+        assert shell.json("verify", world.token(aud="x"), *options)[0] == 1
+        assert shell.json("explain", world.token(), *options)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--validator", "login"],
+        ["--validator", "nobody"],
+        ["--issuer", "https://as.example.com/tenant"],
+        ["--leeway", "5"],
+        ["--allow-missing-exp"],
+    ],
+)
+def test_a_file_is_the_whole_policy(shell, world, options):
+    path = shell.write("gateway.toml", (CONFIGURATION + ACCOUNTS).encode())
+    status, document = shell.json("verify", world.token(), "--config", path, *options)
+    assert (status, document["error"]["kind"]) == (2, "usage")
+
+
+def test_which_validator_of_a_file(shell, world):
+    several = CONFIGURATION + ACCOUNTS + ACCOUNTS.replace("accounts", "more")
+    path, now = shell.write("gateway.toml", several.encode()), ["--now", str(world.now)]
+    message = shell.json("verify", world.token(), "--config", path, *now)[1]["error"]["message"]
+    assert "accounts, more" in message
+    assert shell.json("verify", world.token(), "--config", path, "--validator", "more", *now)[0] == 0
+    assert shell.json("verify", world.token(), "--config", str(shell.directory / "nowhere"))[0] == 2
+    assert shell.json("verify", world.token(), "--validator", "accounts", *shell.policy())[0] == 2
+    assert shell.json("verify", world.token())[0] == 2

@@ -137,6 +137,31 @@ def test_revoked_tokens(load: Any, issuer: Any, clock: Any) -> None:
         made.validators["accounts"].validate(token)
 
 
+def test_some_of_a_file(load: Any, everything: str) -> None:
+    """A process needs no secret but its own."""
+    made = load(everything, only="accounts", environment={})
+    assert list(made.validators) == ["accounts"]
+    assert list(made.keys) == ["file"]
+    assert list(made.revocation_lists) == ["shared"]
+    assert not made.stores
+    assert not made.audience_reports
+    some = load(everything, only=["reported", "client"])
+    assert list(some.validators) == ["client", "reported"]
+    assert list(some.audience_reports) == ["reported"]
+    with pytest.raises(keybound.PolicyError, match="only"):
+        load(everything, only="nobody")
+    with pytest.raises(configuration.ConfigurationError):
+        load(everything + "unknown = 1\n", only="accounts")
+
+
+def test_names_of_validators(everything: str) -> None:
+    assert configuration.validators_in(everything, kind="client_assertion") == ("client", "reported")
+    assert configuration.validators_in(everything, kind="refresh_token") == ()
+    assert len(configuration.validators_in(everything)) == everything.count("\nkind = ") - 4
+    with pytest.raises(configuration.ConfigurationError):
+        configuration.validators_in("[validators.x]\n")
+
+
 def test_audience_policies_are_applied_to_the_server(load: Any, everything: str) -> None:
     """S002-14: an operator loads his own policy, and runs a stricter one in report-only mode."""
     made = load(everything)

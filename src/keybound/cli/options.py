@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from keybound.binding import PresentedCertificate
 from keybound.cli.inputs import Document, token_argument
@@ -67,10 +69,12 @@ class _Seconds(click.ParamType):  # type: ignore[type-arg]  # no generic in olde
 
 _OPTIONS = (
     token_argument,
-    click.option("--issuer", required=True, help="Issuer identifier, the exact iss."),
     click.option(
-        "--audience", required=True, multiple=True, help="An identifier of the resource server. Repeatable."
+        "--config", type=click.Path(), help="A configuration file, in place of every option on the policy."
     ),
+    click.option("--validator", help="Its validator of access tokens, if it has several."),
+    click.option("--issuer", help="Issuer identifier, the exact iss."),
+    click.option("--audience", multiple=True, help="An identifier of the resource server. Repeatable."),
     click.option("--jwks", type=Document(), help="Keys: a JWK Set or a single JWK."),
     click.option("--pem", type=Document(), help="Key: a public key or certificate in PEM."),
     click.option("--der", type=Document(), help="Key: a public key or certificate in DER."),
@@ -130,16 +134,42 @@ def _request(
     token: bytes,
     certificate: bytes | None,
     certificate_sha256: str | None,
+    config: str | None,
+    validator: str | None,
+    clock: Clock,
+    **policy: Any,
+) -> Request:
+    if config is None:
+        if validator is not None:
+            raise click.UsageError("--validator names one in a --config")
+        made = _from_options(clock=clock, **policy)
+    else:
+        context = click.get_current_context()
+        typed = [name for name in policy if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if typed:
+            raise click.UsageError("the policy is that of --config; leave its other options out")
+        made = _from_file(Path(config), validator, clock)
+    return Request(made, token, _certificate(certificate, certificate_sha256), clock)
+
+
+def _from_options(
+    *,
+    issuer: str | None,
+    audience: tuple[str, ...],
     algorithms: tuple[str, ...],
     profile: str,
     types: tuple[str, ...],
     clock: Clock,
     **policy: Any,
-) -> Request:
+) -> AccessTokenValidator:
+    if issuer is None or not audience:
+        raise click.UsageError("give --issuer and --audience, or a --config that has them")
     if not algorithms and PROFILES[profile].algorithms is None:
         raise click.UsageError(f"give --alg, what the issuer signs with: profile {profile} names none")
     material = {name: policy.pop(name) for name in (*_KEY_LOADERS, "secret")}
-    validator = AccessTokenValidator(
+    return AccessTokenValidator(
+        issuer=issuer,
+        audience=audience,
         keys=_keys(material, algorithms),
         algorithms=algorithms or None,
         profile=PROFILES[profile],
@@ -147,7 +177,21 @@ def _request(
         clock=clock,
         **policy,
     )
-    return Request(validator, token, _certificate(certificate, certificate_sha256), clock)
+
+
+def _from_file(path: Path, name: str | None, clock: Clock) -> AccessTokenValidator:
+    from keybound import configuration
+
+    names = configuration.validators_in(path, kind="access_token")
+    if name is None and len(names) == 1:
+        (name,) = names
+    if name is None or name not in names:
+        found = ", ".join(names) or "none"
+        raise click.UsageError(
+            f"give --validator, the name of a validator of access tokens: there is {found}"
+        )
+    made: AccessTokenValidator = configuration.load(path, only=name, clock=clock).validators[name]
+    return made
 
 
 def _keys(material: dict[str, bytes | None], algorithms: tuple[str, ...]) -> JWKSet:

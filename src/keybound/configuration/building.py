@@ -66,6 +66,12 @@ class Builder:
         """The names that the file gives in a section."""
         return tuple(self._document.get(section, ()))
 
+    def made(self, section: str) -> dict[str, Any]:
+        """What has been made of a section so far, in the order of the file."""
+        return {
+            name: self._made[section, name] for name in self.names(section) if (section, name) in self._made
+        }
+
     def given(self, section: str, name: str) -> Mapping[str, Any]:
         """The members of a table, as the file has them."""
         members: Mapping[str, Any] = self._document[section][name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -13,11 +13,12 @@ from keybound.clock import Clock, system_clock
 from keybound.configuration.building import Builder
 from keybound.configuration.source import Text, check, read
 from keybound.configuration.tables import SECTIONS
+from keybound.errors import PolicyError
 from keybound.keys import KeySource
-from keybound.policy import Profile
+from keybound.policy import Profile, text_list
 from keybound.stores import ReplayStore, RevocationList
 
-__all__ = ["Configuration", "load"]
+__all__ = ["Configuration", "load", "validators_in"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +51,7 @@ class Configuration:
 def load(
     source: Text,
     *,
+    only: str | Iterable[str] | None = None,
     directory: str | os.PathLike[str] | None = None,
     environment: Mapping[str, str] | None = None,
     clock: Clock = system_clock,
@@ -59,6 +61,8 @@ def load(
     Nothing is fetched yet. A Redis or a key server that cannot be reached now is no error here.
 
     :param source: a path; or the text of a file, as ``bytes`` or as a ``str`` of more than one line
+    :param only: names of the validators to make, with what they need; everything if left out. The rest of the
+        file is checked for its form alone, so that a process needs no secrets but its own
     :param directory: where relative paths begin: that of the file if left out, for a text the current one
     :param environment: the variables that the file may name; those of the process if left out
     :param clock: for every validator; returns seconds since 1970-01-01T00:00:00Z
@@ -69,22 +73,36 @@ def load(
     read_in = read(source, directory)
     check(read_in.document)
     builder = Builder(read_in, environment=environment, clock=clock)
-    every = {
-        section: {name: builder.named(section, name) for name in builder.names(section)}
-        for section in SECTIONS
-        if section != "server"
-    }
+    sections = [section for section in SECTIONS if section != "server"]
+    for section in sections if only is None else ():
+        for name in builder.names(section):
+            builder.named(section, name)
+    for name in () if only is None else text_list("only", only):
+        if name not in builder.names("validators"):
+            raise PolicyError("only names a validator that is not in the file")
+        builder.named("validators", name)
+    made = {section: MappingProxyType(builder.made(section)) for section in sections}
+    del made["decryption_keys"]
+    reports = {name: policy for name, policy in builder.applied.items() if isinstance(policy, ReportOnly)}
+    server = builder.server()
     return Configuration(
-        **{
-            section: MappingProxyType(made) for section, made in every.items() if section != "decryption_keys"
-        },
-        server=None if (server := builder.server()) is None else MappingProxyType(dict(server)),
-        audience_reports=MappingProxyType(
-            {name: policy for name in every["validators"] if (policy := _report(builder, name)) is not None}
-        ),
+        **made,
+        server=None if server is None else MappingProxyType(dict(server)),
+        audience_reports=MappingProxyType(reports),
     )
 
 
-def _report(builder: Builder, name: str) -> ReportOnly | None:
-    policy = builder.applied.get(name)
-    return policy if isinstance(policy, ReportOnly) else None
+def validators_in(
+    source: Text, *, kind: str | None = None, directory: str | os.PathLike[str] | None = None
+) -> tuple[str, ...]:
+    """The names of the validators in a file, of which nothing is made.
+
+    :param source: as for :func:`load`
+    :param kind: of one kind alone, such as ``"access_token"``
+    :param directory: as for :func:`load`
+    :raises PolicyError: as for :func:`load`, for the form of the file
+    """
+    document = read(source, directory).document
+    check(document)
+    validators = document.get("validators", {})
+    return tuple(name for name, given in validators.items() if kind in (None, given["kind"]))
