@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -156,6 +157,11 @@ def test_fetches_and_stale_keys(caplog: pytest.LogCaptureFixture) -> None:
     """P1: a fetch that fails, keys that grow stale, and keys that are gone."""
     caplog.set_level(logging.DEBUG, "keybound")
     clock, failing = FakeClock(), [False]
+    log, told = EventLog(), threading.Semaphore(0)
+
+    def listen(event: FetchEvent) -> None:
+        log(event)
+        told.release()
 
     def transport(request: Any) -> Response:
         if failing[0]:
@@ -163,12 +169,14 @@ def test_fetches_and_stale_keys(caplog: pytest.LogCaptureFixture) -> None:
         return Response(status=200, body=json.dumps(ISSUER.jwks()).encode())
 
     source = keybound.RemoteJWKSet(
-        JWKS, transport=transport, monotonic=clock, keep_fresh=False, on_event=EventLog()
+        JWKS, transport=transport, monotonic=clock, keep_fresh=False, on_event=listen
     )
     for seconds in (0, 1, 300, 700, 3600):
         failing[0] = seconds > 1
         clock.advance(seconds)
         source.refresh_now()
+        # Whoever waits for a fetch is woken before others are told of it.
+        assert told.acquire(timeout=20)
     seen = [(record.levelname, record.getMessage().partition(": ")[2]) for record in caplog.records]
     assert seen == [
         ("INFO", "updated"),
