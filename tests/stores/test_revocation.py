@@ -181,6 +181,14 @@ class TestMemory:
         assert revocations.is_revoked(token(jti="for good", exp=None))
         assert not revocations.is_revoked(token(jti="others", exp=None))
 
+    def test_entries_outstay_the_leeway_of_validators(self, clock):
+        revocations = MemoryRevocationList(clock=clock)
+        revocations.revoke(issuer=ISSUER, jti="t-1", until=NOW + 1000)
+        clock.set(NOW + 1000 + 599)
+        revocations.revoke(issuer=ISSUER, jti="t-2")
+        assert revocations.stats()["expired"] == 0
+        assert revocations.is_revoked(token(exp=NOW + 1000))
+
     def test_a_clock_that_steps_back_behind_what_was_forgotten(self, clock):
         revocations = MemoryRevocationList(clock=clock)
         revocations.revoke(issuer=ISSUER, jti="t-1", until=NOW + 1000)
