@@ -265,6 +265,10 @@ sys.exit(failed)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    reason="the allocator of the sanitizer keeps its locks from children",
+)
 def test_children_forked_while_tables_are_in_use(native: Any) -> None:
     """Other threads may be anywhere in the code at a fork; in the child nobody waits for them."""
     program = FORKS.format(folder=os.path.dirname(__file__))
