@@ -243,6 +243,9 @@ def thumbprint_verdict(str expected not None, proof):
     return _possession(&lasting, &given) if verdict == REASON_OK else verdict
 
 
+# A trace would make bytes of the pointers in the struct, NULL or not.
+@cython.linetrace(False)
+@cython.profile(False)
 cdef kb_proof proof_of(bytes certificate, bytes jkt) except *:
     """Proofs as C sees them; both have to outlive it."""
     cdef kb_proof given
