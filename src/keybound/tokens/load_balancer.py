@@ -18,14 +18,13 @@ from keybound._hotpath import token as road
 from keybound._hotpath.compact import split
 from keybound._hotpath.contract import Binding, ClaimRules, HeaderRules
 from keybound._hotpath.header import Header, parse_header
-from keybound.clock import Clock, system_clock
+from keybound.clock import Clock, checked, system_clock
 from keybound.errors import PolicyError, Reason, TokenRejected, rejection
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.jose.jwk import JWK
 from keybound.keys import KeySource, as_key_source
 from keybound.limits import DEFAULT_LIMITS, MAX_LEEWAY, Limits
 from keybound.policy import check_seconds, text
-from keybound.stores.revocation import check_clock
 from keybound.tokens._validator import Token
 
 __all__ = ["LoadBalancerToken", "LoadBalancerTokenValidator"]
@@ -69,15 +68,13 @@ class LoadBalancerTokenValidator:
     ) -> None:
         if not isinstance(limits, Limits):
             raise PolicyError("limits must be a keybound.Limits")
-        if not callable(clock):
-            raise PolicyError("clock must be callable and return seconds")
         check_seconds("leeway", leeway, 0, MAX_LEEWAY)
         arns = [signer] if isinstance(signer, str) else list(signer or ())
         self._signers = frozenset(text("signer", arn) for arn in arns)
         if not self._signers:
             raise PolicyError("signer is empty")
         self._issuer, self._client_id = text("issuer", issuer), text("client_id", client_id)
-        self._keys, self._clock = as_key_source(keys), clock
+        self._keys, self._clock = as_key_source(keys), checked(clock)
         self._header_rules = HeaderRules(
             algorithms=(ALGORITHMS["ES256"],),
             token_bytes=limits.token_bytes,
@@ -103,7 +100,7 @@ class LoadBalancerTokenValidator:
             LoadBalancerToken,
             claims,
             self._header_rules.json_depth,
-            check_clock(self._clock),
+            self._clock(),
             None,
         )
         if isinstance(result, int):
