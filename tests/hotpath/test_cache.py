@@ -150,7 +150,8 @@ def test_cached_tokens_occupy_less_than_is_counted(make: Any, issuer: FakeIssuer
 
 
 def test_estimate_is_not_wild(make: Any, issuer: FakeIssuer) -> None:
-    """Else the cache would hold a fraction of what it could."""
+    """Else the cache would hold a fraction of what it could: an estimate that is above what CPython 3.10
+    occupies, and counts each header as if it came once, is far above what 3.12 and one header need."""
     tokens = [issuer.access_token(audience=AUDIENCE) for _ in range(200)]
     lane = make()
 
@@ -159,7 +160,7 @@ def test_estimate_is_not_wild(make: Any, issuer: FakeIssuer) -> None:
             lane.validator.validate(copy_of(raw)).claims  # noqa: B018
 
     occupied = growth(fill)
-    assert occupied <= lane.cache.counters()["bytes"] <= 2.5 * occupied
+    assert occupied <= lane.cache.counters()["bytes"] <= 3 * occupied
 
 
 def test_headers_that_come_once_are_counted(make: Any, issuer: FakeIssuer) -> None:
