@@ -122,7 +122,7 @@ class TestPolicy:
         "options",
         [
             {"keys": None},
-            {"keys": KEY.private_jwk()},
+            pytest.param({"keys": KEY.private_jwk()}, id="keys: a JWK"),
             {"keys": DecryptionKeys},
             {"keys": JWKSet.from_json(SigningKey.generate("ES256").public_jwk())},
             {"algorithms": []},

@@ -301,7 +301,7 @@ class TestHeader:
             {"kty": "EC", "crv": "P-256", "x": "A" * 10_000, "y": "A" * 43},
             {"kty": "OKP", "crv": "X25519", "x": "A" * 42},
             {"kty": "OKP", "crv": "X25519", "x": ""},
-            EC.private_jwk(),
+            pytest.param(EC.private_jwk(), id="a private key"),
         ],
         ids=lambda epk: str(epk)[:60],
     )

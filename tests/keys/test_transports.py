@@ -314,11 +314,16 @@ def lenient(mode: ssl.VerifyMode) -> ssl.SSLContext:
 @pytest.mark.parametrize(
     "options",
     [
-        {"ssl_context": lenient(ssl.CERT_NONE)},
-        {"ssl_context": lenient(ssl.CERT_REQUIRED)},
+        pytest.param({"ssl_context": lenient(ssl.CERT_NONE)}, id="any certificate"),
+        pytest.param({"ssl_context": lenient(ssl.CERT_REQUIRED)}, id="any name"),
         {"ssl_context": "default"},
-        {"ssl_context": ssl.create_default_context(), "ca_file": "ca.pem"},
-        {"ssl_context": ssl.create_default_context(), "client_certificate": "client.pem"},
+        pytest.param(
+            {"ssl_context": ssl.create_default_context(), "ca_file": "ca.pem"}, id="two authorities"
+        ),
+        pytest.param(
+            {"ssl_context": ssl.create_default_context(), "client_certificate": "client.pem"},
+            id="two clients",
+        ),
         {"ca_file": "there-is-none.pem"},
         {"ca_file": 5},
         {"client_certificate": ("there-is-none.pem", "there-is-none.key")},

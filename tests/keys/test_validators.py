@@ -475,7 +475,7 @@ def test_a_source_that_only_has_a_snapshot_is_not_asked(place: Place):
     assert place.server.count() == 1
 
 
-@pytest.mark.parametrize("answer", [None, {}, object()], ids=repr)
+@pytest.mark.parametrize("answer", [None, {}, pytest.param(object(), id="object")], ids=repr)
 def test_a_source_that_answers_with_something_else_while_a_loop_waits(place: Place, answer: Any):
     source = Growing(answer, answer)
     validator = keybound.AccessTokenValidator(

@@ -432,7 +432,7 @@ def test_multi_dictionaries_hide_no_repetition(received: Received, kind: Any) ->
         {5: "x"},
         {"code": [["x"]]},
         {"code": None},
-        object(),
+        pytest.param(object(), id="object"),
     ],
     ids=repr,
 )

@@ -573,7 +573,9 @@ def test_form_that_is_no_form(package: Any) -> None:
 # The answer, and what else is on the request
 
 
-@pytest.mark.parametrize("raw", ["", "a.b", "a.b.c", None, 5, b"\xff", assertion()[:-4]], ids=repr)
+@pytest.mark.parametrize(
+    "raw", ["", "a.b", "a.b.c", None, 5, b"\xff", pytest.param(assertion()[:-4], id="cut")], ids=repr
+)
 def test_every_rejection_says_invalid_client(package: Any, raw: Any) -> None:
     with pytest.raises(package.TokenRejected) as caught:
         make(package).validate(raw)

@@ -32,6 +32,7 @@ CLOCK = FakeClock()
 SERVER = FakeIssuer(ISSUER, alg="ES256", clock=CLOCK)
 AUTHORITY = CertificateAuthority()
 CLIENT, STRANGER = AUTHORITY.issue_client("client-1"), AUTHORITY.issue_client("client-2")
+KEY, OTHER_KEY = SigningKey.generate("ES256"), SigningKey.generate("ES256")
 NOTHING = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).decode().rstrip("=")
 
 
@@ -284,6 +285,20 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], Any]] = [
 ]
 
 
+def spelled(value: Any) -> str:
+    """For the name of a test: what is new with each run by what it is."""
+    text = repr(value)
+    for name, there in {
+        "CLIENT": CLIENT.thumbprint,
+        "CLIENT.der": repr(CLIENT.der),
+        "STRANGER.der": repr(STRANGER.der),
+        "KEY": KEY.thumbprint,
+        "OTHER_KEY": OTHER_KEY.thumbprint,
+    }.items():
+        text = text.replace(there, name)
+    return text[:60]
+
+
 def verdict(package: ModuleType, maker: Any, options: dict[str, Any], raw: Any, **beside: Any) -> Any:
     try:
         maker(package, **options).validate(raw, **beside)
@@ -292,7 +307,7 @@ def verdict(package: ModuleType, maker: Any, options: dict[str, Any], raw: Any, 
     return "ok"
 
 
-@pytest.mark.parametrize(("changed", "options", "certificate"), CASES, ids=lambda value: repr(value)[:60])
+@pytest.mark.parametrize(("changed", "options", "certificate"), CASES, ids=spelled)
 def test_one_code_path_two_sources_same_verdicts(
     packages: Any, changed: dict[str, Any], options: dict[str, Any], certificate: Any
 ) -> None:
@@ -314,7 +329,6 @@ def test_one_code_path_two_sources_same_verdicts(
     assert len(verdicts) == 1
 
 
-KEY, OTHER_KEY = SigningKey.generate("ES256"), SigningKey.generate("ES256")
 URL = "https://rs.example.com/accounts"
 OPAQUE = "2YotnFZFEjr1zCsicMWpAA"
 
@@ -336,7 +350,7 @@ def proof(package: ModuleType, key: SigningKey, access_token: str) -> Any:
         {"jkt": KEY.thumbprint, "x5t#S256": CLIENT.thumbprint},
         {"x5t#S256": CLIENT.thumbprint},
     ],
-    ids=str,
+    ids=spelled,
 )
 @pytest.mark.parametrize("key", [None, KEY, OTHER_KEY], ids=["no proof", "proof", "another key"])
 @pytest.mark.parametrize("of_another", [False, True], ids=["", "of another token"])
@@ -565,7 +579,7 @@ def test_signed_and_encrypted(judge_of: Any, judge_signed: Any) -> None:
         {"algorithms": ["ES256"]},
         {"response_audience": "x"},
         {"keys": 5},
-        {"keys": SERVER.jwks()},
+        pytest.param({"keys": SERVER.jwks()}, id="keys: a dictionary"),
         {"keys": keybound.JWKSet.from_json(SERVER.jwks())},
         {"keys": keybound.JWKSet.from_json(SERVER.jwks()), "algorithms": ["none"]},
         {"keys": keybound.JWKSet.from_json(SERVER.jwks()), "algorithms": ["ES256"], "response_max_age": 0},

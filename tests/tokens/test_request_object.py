@@ -609,7 +609,7 @@ def test_every_other_rejection_says_invalid_request_object(package: Any, raw: An
         {"duplicates": "merge"},
         {"duplicates": None},
         {"duplicates": ["ignored"]},
-        {"decryption": object()},
+        pytest.param({"decryption": object()}, id="decryption=object()"),
         {"max_nbf_age": 0},
         {"max_nbf_age": "3600"},
         {"max_expiry_distance": -1},
