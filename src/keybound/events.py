@@ -23,21 +23,22 @@ _DEBUG, _INFO, _WARNING = 10, 20, 30
 class TokenEvent:
     """One call of a validator that has not accepted a token.
 
-    :ivar kind: of token, as :class:`keybound.TokenKind` spells it
+    :ivar kind: of token, as :class:`keybound.TokenKind` spells it; ``None`` from a router, which has a
+        validator for it or has not
     :ivar issuer: as configured, or ``None`` where the validator knows none
     :ivar reason: why the token was rejected; ``None`` if nobody could tell whether it is good
     :ivar status: HTTP status that goes with it
     :ivar claim: name of the claim that the reason is about, where it has no reason of its own
     """
 
-    kind: str
+    kind: str | None
     issuer: str | None
     reason: Reason | None
     status: int
     claim: str | None = None
 
     @classmethod
-    def of(cls, error: KeyboundError, *, kind: str, issuer: str | None) -> TokenEvent:
+    def of(cls, error: KeyboundError, *, kind: str | None, issuer: str | None) -> TokenEvent:
         """The event for what a validator raises."""
         if isinstance(error, TokenRejected):
             return cls(kind, issuer, error.reason, error.status, error.claim)
@@ -82,10 +83,11 @@ def _of_token(event: TokenEvent) -> Record:
         "status": event.status,
         "claim": event.claim,
     }
+    kind = event.kind or "token"
     if event.reason is None:
-        return _WARNING, f"nobody could tell whether the {event.kind} is good", fields
+        return _WARNING, f"nobody could tell whether the {kind} is good", fields
     about = f" ({event.claim})" if event.claim else ""
-    return _INFO, f"{event.kind} rejected: {event.reason}{about}", fields
+    return _INFO, f"{kind} rejected: {event.reason}{about}", fields
 
 
 def _of_fetch(event: FetchEvent) -> Record:

@@ -91,7 +91,7 @@ MEMBERS = {
     "refresh_now snapshot stats warm",
     "RemoteMetadata": "arefresh_now awarm export_state import_state issuer peek purge ready refresh_now "
     "stats url warm",
-    "IssuerRouter": "add avalidate of_tenants remove validate validator_for validators",
+    "IssuerRouter": "add avalidate notify of_tenants remove stats validate validator_for validators",
     "JWK": "algorithms curve from_der from_json from_key from_pem from_secret kty "
     "thumbprint thumbprint_uri to_dict",
     "JWKSet": "from_der from_json from_key from_pem from_published from_secret snapshot",

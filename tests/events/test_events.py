@@ -96,6 +96,23 @@ def test_other_kinds_tell_too(package: ModuleType) -> None:
     ]
 
 
+def test_a_router_tells_of_what_nobody_gets(caplog: pytest.LogCaptureFixture) -> None:
+    """P15, P35: whose token it is nobody knows, and the record does not say."""
+    caplog.set_level(logging.DEBUG, "keybound")
+    router = keybound.IssuerRouter([validator_of(keybound)])
+    router.notify(EventLog())
+    for raw in marked("hostile\ntext"):
+        with pytest.raises(keybound.TokenRejected):
+            router.validate(raw)
+    assert [record.getMessage() for record in caplog.records] == [
+        "token rejected: iss_unknown",
+        "token rejected: iss_unknown",
+        "token rejected: token_malformed",
+    ]
+    assert {(record.keybound_kind, record.keybound_issuer) for record in caplog.records} == {(None, None)}
+    assert "hostile" not in repr([vars(record) for record in caplog.records])
+
+
 def test_who_listens_changes_no_answer(package: ModuleType) -> None:
     def fail(event: Any) -> None:
         raise RuntimeError

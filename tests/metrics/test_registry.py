@@ -192,6 +192,28 @@ def test_routers(by_issuer: bool) -> None:
     assert set(values(registry, "tokens.rejected").values()) == {share}
 
 
+@pytest.mark.parametrize("by_issuer", [True, False])
+def test_what_a_router_refuses_itself(by_issuer: bool) -> None:
+    """P15, P35: a flood of unknown issuers is one growing number."""
+    issuer = FakeIssuer(clock=FakeClock())
+    registry = Registry(by_issuer=by_issuer)
+    router = keybound.IssuerRouter([validator_of(issuer)])
+    registry.add("all", router)
+    assert values(registry, "tokens.rejected") == {}
+    for number in range(50):
+        present(router, issuer.access_token(iss=f"https://hostile-{number}.example"))
+    present(router, "hostile", issuer.access_token(audience="https://x.example"))
+    named = issuer.issuer if by_issuer else ""
+    assert values(registry, "tokens.rejected") == {
+        ("all", "", "", "iss_unknown"): 50,
+        ("all", "", "", "token_malformed"): 1,
+        ("all", "access_token", named, "aud_mismatch"): 1,
+    }
+    assert values(registry, "router.issuers") == {("all",): 1}
+    router.remove(issuer.issuer)
+    assert values(registry, "router.issuers") == {("all",): 0}
+
+
 def test_a_router_is_ready_when_all_its_validators_are(issuer: FakeIssuer, registry: Registry) -> None:
     other = FakeIssuer("https://b.example.com", clock=issuer.clock)
     source = keybound.RemoteJWKSet(JWKS, transport=Answers(other), keep_fresh=False)

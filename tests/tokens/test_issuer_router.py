@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from typing import Any
 
@@ -121,6 +122,65 @@ def test_issuers_come_and_go(router: Any, issuers: dict[str, FakeIssuer]) -> Non
         router.add(validator(issuers[NAMES[0]]))
     with pytest.raises(TypeError):
         router.validators["x"] = None
+
+
+def test_what_it_refuses_itself_is_counted(router: Any, issuers: dict[str, FakeIssuer]) -> None:
+    """P15, P35: a flood of tokens of unknown issuers is seen, and no token of theirs makes a new number."""
+    assert router.stats() == {"rejected": {}, "issuers": 3}
+    for number in range(50):
+        with pytest.raises(keybound.TokenRejected):
+            router.validate(issuers[NAMES[0]].access_token(audience="api", iss=f"https://x.example/{number}"))
+    reason(router, issuers[NAMES[0]].access_token(audience="api", iss=OMIT))
+    with pytest.raises(keybound.TokenRejected):
+        router.validator_for("a.b")
+    assert router.stats()["rejected"] == {"token_malformed": 1, "iss_missing": 2, "iss_unknown": 50}
+    assert [validator.stats()["rejected"] for validator in router.validators.values()] == [{}, {}, {}]
+
+
+def test_what_validators_judge_is_theirs_to_count(router: Any, issuers: dict[str, FakeIssuer]) -> None:
+    router.validate(issuers[NAMES[0]].access_token(audience="api"))
+    reason(router, issuers[NAMES[0]].access_token(audience="another"))
+    assert router.stats()["rejected"] == {}
+    counted = router.validators[NAMES[0]].stats()
+    assert (counted["accepted"], counted["rejected"]) == (1, {"aud_mismatch": 2})
+
+
+def test_what_it_refuses_itself_is_told(router: Any, issuers: dict[str, FakeIssuer]) -> None:
+    told: list[keybound.events.TokenEvent] = []
+    router.notify(told.append)
+    marked = issuers[NAMES[0]].access_token(audience="api", iss="https://hostile.example")
+    reason(router, marked)
+    reason(router, issuers[NAMES[0]].access_token(audience="another"))
+    assert told == [keybound.events.TokenEvent(None, None, Reason.ISS_UNKNOWN, 401)] * 2
+    router.notify(None)
+    reason(router, marked)
+    assert len(told) == 2
+    with pytest.raises(PolicyError, match="callable"):
+        router.notify("log")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    reason="the allocator of the sanitizer keeps its locks from children",
+)
+# Other tests may have left threads that wait; Python 3.12 and later warn of every fork beside those.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_needs_no_lock_of_its_parent(issuers: dict[str, FakeIssuer]) -> None:
+    """P32: also where the parent was adding an issuer at the moment of the fork."""
+    router = keybound.IssuerRouter([validator(issuers[NAMES[0]])])
+    with router._lock, router._outcomes._lock:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                router.add(validator(issuers[NAMES[1]]))
+                with pytest.raises(keybound.TokenRejected):
+                    router.validate("")
+                status = 0 if router.stats() == {"rejected": {"token_missing": 1}, "issuers": 2} else 2
+            finally:
+                os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_one_issuer_without_keys_is_no_matter_for_the_others(issuers: dict[str, FakeIssuer]) -> None:

@@ -15,6 +15,7 @@ from keybound.metrics.samples import (
     Found,
     Sample,
     of_key_source,
+    of_router,
     of_store,
     of_tables,
     of_validator,
@@ -30,6 +31,8 @@ class Registry:
 
     The values of labels are those names, kinds of token, issuers as configured, codes of reasons and the
     names of counters: nothing from a token, so nobody outside makes up new ones.
+
+    What a router has no validator for it counts itself, with empty labels for kind and issuer.
 
     :param by_issuer: whether the validators of a router are counted one by one; otherwise their numbers are
         added up, with an empty label
@@ -49,7 +52,7 @@ class Registry:
         """
         if type(name) is not str or not 0 < len(name) <= 100 or not name.isprintable():
             raise PolicyError("a name must be text of 1 to 100 printable characters")
-        if not isinstance(watched, IssuerRouter) and not callable(getattr(watched, "stats", None)):
+        if not callable(getattr(watched, "stats", None)):
             raise PolicyError("a registry takes what has stats: validators, key sources, stores and routers")
         with self._lock:
             if name in self._watched:
@@ -95,6 +98,7 @@ class Registry:
         yield from of_tables(signature.table_counters())
         for name, watched in self._watched.items():
             if isinstance(watched, IssuerRouter):
+                yield from of_router(name, watched.stats())
                 for issuer, validator in watched.validators.items():
                     yield from _of(name, validator, issuer if self._by_issuer else "")
             else:

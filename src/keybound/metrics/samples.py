@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["FAMILIES", "Family", "Sample", "of_key_source", "of_store", "of_tables", "of_validator"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Sample",
+    "of_key_source",
+    "of_router",
+    "of_store",
+    "of_tables",
+    "of_validator",
+]
 
 _OF_VALIDATORS = ("name", "kind", "issuer")
 _OF_DOCUMENTS = ("name", "document")
@@ -51,6 +60,7 @@ def _families() -> Iterator[tuple[str, Family]]:
         yield name, Family("counter", description, (*_OF_VALIDATORS, *labels))
     yield "cache.entries", Family("gauge", "Tokens in the cache of verified tokens", _OF_VALIDATORS)
     yield "cache.bytes", Family("gauge", "Memory of the cache of verified tokens", _OF_VALIDATORS)
+    yield "router.issuers", Family("gauge", "Issuers that a router has a validator for", ("name",))
     yield "fetches", Family("counter", "Fetches that have ended, by outcome", (*_OF_DOCUMENTS, "outcome"))
     for name, description in (
         ("document.failures", "Fetches that have failed in a row"),
@@ -96,6 +106,13 @@ def of_validator(labels: tuple[str, str, str], stats: Mapping[str, Any]) -> Foun
         yield "tokens.rejected", (*labels, reason), count
     for counter, count in stats.get("cache", {}).items():
         yield f"cache.{counter}", labels, count
+
+
+def of_router(name: str, stats: Mapping[str, Any]) -> Found:
+    """Of the tokens that it has no validator for: nobody knows their kind, nor whose they are."""
+    for reason, count in stats["rejected"].items():
+        yield "tokens.rejected", (name, "", "", reason), count
+    yield "router.issuers", (name,), stats["issuers"]
 
 
 def of_key_source(name: str, stats: Mapping[str, Any]) -> Found:

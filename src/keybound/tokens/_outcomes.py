@@ -26,10 +26,14 @@ Listener = Callable[[TokenEvent], object]
 
 
 class Outcomes:
-    """Counters of one validator. Safe to share between threads."""
+    """Counters of one validator. Safe to share between threads.
 
-    def __init__(self, policy: TokenPolicy) -> None:
-        self._kind, self._issuer = str(policy.kind.value), policy.issuer
+    :param policy: of the validator; ``None`` for one that judges before it is known whose token it is
+    """
+
+    def __init__(self, policy: TokenPolicy | None) -> None:
+        self._kind = None if policy is None else str(policy.kind.value)
+        self._issuer = None if policy is None else policy.issuer
         self._listener: Listener | None = None
         self._lock = threading.Lock()
         self._accepted = self._unavailable = 0

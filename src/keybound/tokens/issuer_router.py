@@ -11,8 +11,10 @@ from typing import Any, Generic, Protocol, TypeVar
 from keybound._hotpath import token as road
 from keybound._hotpath.contract import HeaderRules
 from keybound.errors import PolicyError, Reason, rejection
+from keybound.keys import background
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import TokenPolicy, text, text_list
+from keybound.tokens._outcomes import Counting, Outcomes
 
 __all__ = ["IssuerRouter"]
 
@@ -29,11 +31,14 @@ class _Validator(Protocol):
 AnyValidator = TypeVar("AnyValidator", bound=_Validator)
 
 
-class IssuerRouter(Generic[AnyValidator]):
+class IssuerRouter(Counting, Generic[AnyValidator]):
     """Validators by the exact ``iss`` of the tokens they take. Use it from any thread.
 
     Every issuer keeps its own keys, policy, cache and cooldowns, and one that fails is no matter for the
     others. A token of an issuer that is not here is rejected; there is no default.
+
+    What it rejects itself it counts and tells of itself, with :meth:`stats` and :meth:`notify`: tokens of
+    issuers that are not here, and what names no issuer at all. Validators do that for the tokens they get.
 
     :param validators: one for each issuer, all with an issuer
     :param limits: ceilings for looking at ``iss``; each validator has its own for the rest
@@ -51,7 +56,9 @@ class IssuerRouter(Generic[AnyValidator]):
                 json_depth=limits.json_depth,
             )
         )
+        self._outcomes = Outcomes(None)
         self._lock = threading.Lock()
+        background.adopt(self)
         # Replaced as a whole: whoever reads needs no lock.
         self._validators: Mapping[str, AnyValidator] = MappingProxyType({})
         for validator in validators:
@@ -120,12 +127,20 @@ class IssuerRouter(Generic[AnyValidator]):
         :raises TokenRejected: the issuer is not here, or the token does not name it
         """
         issuer = road.unverified_issuer(self._look, raw)
-        if isinstance(issuer, int):
-            raise rejection(issuer)
-        validator = self._validators.get(issuer)
+        validator = None if isinstance(issuer, int) else self._validators.get(issuer)
         if validator is None:
-            raise rejection(Reason.ISS_UNKNOWN)
+            refused = rejection(issuer if isinstance(issuer, int) else Reason.ISS_UNKNOWN)
+            self._outcomes.ended(refused)
+            raise refused
         return validator
+
+    def stats(self) -> dict[str, Any]:
+        """Counters for operators, of what no validator has seen.
+
+        :returns: how many tokens were ``rejected`` since the router was made, by code of the reason;
+            ``issuers``: how many there are now
+        """
+        return {"rejected": self._outcomes.numbers()["rejected"], "issuers": len(self._validators)}
 
     def validate(self, raw: str | bytes, **presented: Any) -> Any:
         """Validate a token at the validator of its issuer.
@@ -140,3 +155,7 @@ class IssuerRouter(Generic[AnyValidator]):
         """:meth:`validate` for an event loop."""
         validator: Any = self.validator_for(raw)
         return await validator.avalidate(raw, **presented)
+
+    def _after_fork(self) -> None:
+        # Who held it has stayed with the parent.
+        self._lock = threading.Lock()
