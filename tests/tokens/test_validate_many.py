@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 from typing import Any
 
 import pytest
@@ -82,8 +83,9 @@ def mixture(world: dict[str, Any], count: int) -> list[tuple[Any, Any]]:
     return pairs
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 400])
+@pytest.mark.parametrize(
+    ("count", "threads"), [*product([1, 2, 63, 64, 65, 400], [1, 2, 5]), (1000, 2), (1000, 64)]
+)
 def test_each_result_is_that_of_one_call(world: dict[str, Any], count: int, threads: int) -> None:
     judge, pairs = validator(world), mixture(world, count)
     expected = [outcome(alone(judge, raw, certificate)) for raw, certificate in pairs]
@@ -100,6 +102,17 @@ def test_the_mixture_holds_both_kinds(world: dict[str, Any]) -> None:
     reasons = {result.reason for result in outcomes if isinstance(result, keybound.TokenRejected)}
     assert accepted > 40
     assert len(reasons) >= 8
+
+
+@pytest.mark.parametrize("place", [0, 150, 299])
+def test_an_error_of_the_caller_among_many(world: dict[str, Any], place: int) -> None:
+    # Other threads are at tokens before it when it comes up.
+    judge, raws = validator(world), [world["issuer"].access_token() for _ in range(300)]
+    proofs: list[Any] = [None] * 300
+    proofs[place] = object()
+    with pytest.raises(keybound.PolicyError):
+        judge.validate_many(raws, dpop_proofs=proofs, threads=4)
+    assert all(isinstance(token, keybound.AccessToken) for token in judge.validate_many(raws, threads=4))
 
 
 def test_without_certificates_a_bound_token_is_rejected(world: dict[str, Any]) -> None:
