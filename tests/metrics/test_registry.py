@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import keybound
+from keybound.clients import ClientSecretBasic
 from keybound.keys import Response
 from keybound.metrics import FAMILIES, Registry, Sample
 from keybound.stores import MemoryReplayStore, MemoryRevocationList
@@ -229,6 +230,38 @@ def test_readiness_of_a_validator_is_that_of_its_keys(issuer: FakeIssuer, regist
     assert not registry.ready
     asyncio.run(source.awarm())
     assert registry.ready
+
+
+def test_questions_about_opaque_tokens(issuer: FakeIssuer, registry: Registry) -> None:
+    """P34, P35: what was asked, how that ended, and what was not asked again."""
+    answer = issuer.introspection_response(audience=AUDIENCE)
+    statuses = [200, 503, 200]
+
+    def transport(request: Any) -> Response:
+        told = answer if b"token=opaque-1" in request.body else {"active": False}
+        return Response(status=statuses.pop(0), body=json.dumps(told).encode())
+
+    client = keybound.IntrospectionClient(
+        "https://as.example.com/introspect",
+        validator=keybound.IntrospectionResponseValidator(
+            issuer=issuer.issuer, audience=AUDIENCE, clock=issuer.clock
+        ),
+        authentication=ClientSecretBasic("rs-1", "s3cret"),
+        transport=transport,
+    )
+    registry.add("opaque", client)
+    present(client, "opaque-1", "opaque-1", "hostile-2", "hostile-3")
+    labels = ("opaque", "access_token", issuer.issuer)
+    assert values(registry, "introspection.questions") == {
+        ("opaque", "answered"): 2,
+        ("opaque", "status_refused"): 1,
+    }
+    assert values(registry, "introspection.open") == {("opaque",): 0}
+    assert values(registry, "tokens.accepted") == {labels: 2}
+    assert values(registry, "tokens.rejected") == {(*labels, "token_inactive"): 1}
+    assert values(registry, "tokens.unavailable") == {labels: 1}
+    assert (values(registry, "cache.hits"), values(registry, "cache.misses")) == ({labels: 1}, {labels: 3})
+    assert values(registry, "cache.entries") == {labels: 1}
 
 
 def test_no_label_comes_from_a_token(issuer: FakeIssuer, registry: Registry) -> None:

@@ -31,6 +31,7 @@ from keybound.tokens.introspection import Beside, IntrospectionResponseValidator
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
+    from keybound.policy import TokenPolicy
     from keybound.tokens.access_token import Granted
     from keybound.tokens.demands import Demands
     from keybound.tokens.dpop_proof import DPoPProof
@@ -150,6 +151,11 @@ class IntrospectionClient(Counted):
         except ClaimRejected:
             self._cache.drop(key)
             raise
+
+    @property
+    def policy(self) -> TokenPolicy:
+        """What an answer has to pass."""
+        return self._validator.policy
 
     def require(self, token: Granted, demands: Demands) -> Granted:
         """Check what one resource demands; see :meth:`keybound.AccessTokenValidator.require`."""

@@ -45,7 +45,8 @@ class Registry:
         self._watched: Mapping[str, Any] = MappingProxyType({})
 
     def add(self, name: str, watched: Any) -> None:
-        """Watch a validator, a key source, a store or an :class:`keybound.IssuerRouter`.
+        """Watch a validator, an :class:`keybound.IntrospectionClient`, an :class:`keybound.IssuerRouter`, a
+        key source or a store.
 
         :param name: one to 100 printable characters
         :raises PolicyError: the name cannot be used or is there already, or there is nothing to watch

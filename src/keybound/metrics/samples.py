@@ -60,6 +60,11 @@ def _families() -> Iterator[tuple[str, Family]]:
         yield name, Family("counter", description, (*_OF_VALIDATORS, *labels))
     yield "cache.entries", Family("gauge", "Tokens in the cache of verified tokens", _OF_VALIDATORS)
     yield "cache.bytes", Family("gauge", "Memory of the cache of verified tokens", _OF_VALIDATORS)
+    yield (
+        "introspection.questions",
+        Family("counter", "Questions about opaque tokens that have ended, by outcome", ("name", "outcome")),
+    )
+    yield "introspection.open", Family("gauge", "Opaque tokens that are being asked about", ("name",))
     yield "router.issuers", Family("gauge", "Issuers that a router has a validator for", ("name",))
     yield "fetches", Family("counter", "Fetches that have ended, by outcome", (*_OF_DOCUMENTS, "outcome"))
     for name, description in (
@@ -106,6 +111,11 @@ def of_validator(labels: tuple[str, str, str], stats: Mapping[str, Any]) -> Foun
         yield "tokens.rejected", (*labels, reason), count
     for counter, count in stats.get("cache", {}).items():
         yield f"cache.{counter}", labels, count
+    for outcome, count in stats.get("questions", {}).items():
+        if outcome == "in_flight":
+            yield "introspection.open", labels[:1], count
+        else:
+            yield "introspection.questions", (labels[0], outcome), count
 
 
 def of_router(name: str, stats: Mapping[str, Any]) -> Found:
