@@ -62,6 +62,7 @@ NAMES = [
     "PolicyError",
     "PresentedCertificate",
     "Reason",
+    "RecreationWarning",
     "RefreshSettings",
     "RemoteJWKSet",
     "RemoteMetadata",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from keybound.keys.http_transport import HTTPTransport
     from keybound.keys.httpx_transport import HttpxTransport
     from keybound.keys.metadata import IssuerMetadata, RemoteMetadata, WellKnown, well_known_url
+    from keybound.keys.recreation import RecreationWarning
     from keybound.keys.refresh import RefreshSettings
     from keybound.keys.remote_document import FetchEvent
     from keybound.keys.remote_jwks import RemoteJWKSet
@@ -26,6 +27,7 @@ __all__ = [
     "HttpxTransport",
     "IssuerMetadata",
     "KeySource",
+    "RecreationWarning",
     "RefreshSettings",
     "RefreshingKeySource",
     "RemoteJWKSet",
@@ -49,6 +51,7 @@ def __getattr__(name: str) -> object:
         "FileJWKSet": "file_jwks",
         "HTTPTransport": "http_transport",
         "HttpxTransport": "httpx_transport",
+        "RecreationWarning": "recreation",
         "RefreshSettings": "refresh",
         "RemoteJWKSet": "remote_jwks",
     }

@@ -104,6 +104,12 @@ class IssuerMetadata:
         return "<keybound.IssuerMetadata>"
 
 
+class _NamedJWKSet(RemoteJWKSet):
+    """Keys of which a document tells, which is counted in their place."""
+
+    _own = False
+
+
 class RemoteMetadata(RemoteDocument[IssuerMetadata]):
     """The metadata of an issuer, fetched and kept up to date by the rules of :class:`~keybound.RemoteJWKSet`.
 
@@ -162,7 +168,7 @@ class RemoteMetadata(RemoteDocument[IssuerMetadata]):
 
     def _keys_at(self, url: str, transport: Transport | None) -> RemoteJWKSet:
         """The keys that a document names, fetched and kept as the document is."""
-        return RemoteJWKSet(
+        return _NamedJWKSet(
             url,
             allow_http=self._allow_http,
             refresh=self._settings,

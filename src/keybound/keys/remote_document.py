@@ -29,6 +29,7 @@ from keybound.keys.fetching import (
 )
 from keybound.keys.flight import Flight, Plan, arun, run
 from keybound.keys.http_transport import check_headers, default_transport
+from keybound.keys.recreation import KEY_SOURCES
 from keybound.keys.refresh import Lifetime, RefreshSettings, Schedule
 
 __all__ = ["FetchEvent", "Held", "RemoteDocument"]
@@ -39,6 +40,11 @@ _STATE_VERSION = 1
 _ACCEPT = "application/json, application/jwk-set+json"
 # Clocks of two machines that share a state are this far apart at most, in seconds.
 _SKEW = 60.0
+_RECREATED = (
+    "key sources for {} were made and used within ten minutes: a new one for each request or token fetches "
+    "each time, and loses the cooldown and the keys to live on in an outage. Make one when the process "
+    "starts, keep it, and give it to all validators; threads and event loops share it"
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,9 @@ class RemoteDocument(Generic[T]):
     :raises PolicyError: an option is unsafe or impossible
     """
 
+    _own = True
+    """Whether somebody has made it, and not another document on the way."""
+
     def __init__(
         self,
         url: str,
@@ -126,7 +135,11 @@ class RemoteDocument(Generic[T]):
         self._fetches: Counter[FetchOutcome] = Counter()
         self._armed = False
         self._lock = threading.Lock()
+        # Who brings a clock tests something.
+        self._counted = not self._own or monotonic is not time.monotonic
         background.adopt(self)
+        if not self._counted:
+            KEY_SOURCES.tell(self._url, _RECREATED.format(self._url))
 
     @property
     def url(self) -> str:
@@ -298,6 +311,9 @@ class RemoteDocument(Generic[T]):
             if allowed is not None and not allowed(now):
                 return None
             flight = self._flight = Flight(now, self._settings.total_timeout)
+            if not self._counted:
+                self._counted = True
+                KEY_SOURCES.count(self._url)
         finally:
             self._lock.release()
         try:

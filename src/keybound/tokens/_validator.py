@@ -11,12 +11,13 @@ from keybound._hotpath import signature
 from keybound._hotpath import token as road
 from keybound._hotpath.contract import DETAIL_SHIFT, ClaimRules
 from keybound.binding import proof_of
-from keybound.clock import Clock, checked
+from keybound.clock import Clock, checked, system_clock
 from keybound.errors import PolicyError, Reason, Scheme, TokenRejected, rejection
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 from keybound.jose.nesting import Opener
 from keybound.keys import KeySource, RefreshingKeySource, as_key_source
+from keybound.keys.recreation import VALIDATORS
 from keybound.limits import DEFAULT_CACHE, MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
 from keybound.tokens._outcomes import Counted, Counting, Outcomes
@@ -41,6 +42,11 @@ __all__ = [
     "text_claim",
 ]
 
+_RECREATED = (
+    "{}s of one policy and one key source were made within ten minutes: each verifies every token anew and "
+    "keeps what nobody asks it again. Make one when the process starts and keep it; threads and event loops "
+    "share it. cache=None is for who means it"
+)
 _REASON_MASK = (1 << DETAIL_SHIFT) - 1
 _ABSENT = object()
 """What a claim is that is not there; ``null`` is there, and of the wrong type."""
@@ -143,6 +149,11 @@ class Described(Configured):
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
+        # Who brings a clock tests something, and who has no cache loses none.
+        if cache is not None and clock is system_clock:
+            name = hash((type(self), policy, id(source)))
+            VALIDATORS.tell(name, _RECREATED.format(type(self).__name__))
+            VALIDATORS.count(name)
 
     def _road(
         self,
