@@ -1,17 +1,19 @@
-"""Which test holds which demand of the documents that started this project: ``DEMANDS.md`` beside this file.
+"""Which test holds which demand of the documents that started this project, and which lesson of those who
+ran other validators: ``DEMANDS.md`` beside this file.
 
 ``python tests/demands.py`` writes it anew. A test holds a demand if its name (``test_s003_01_...``), its
-docstring or its source names the demand; a test of the architecture keeps the file and the tests together.
+docstring or its source names the demand, and a lesson if its docstring does: P1 is short enough to turn up
+elsewhere. A test of the architecture keeps the file and the tests together.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["DEMANDS", "LATER", "document", "holders"]
+__all__ = ["DEMANDS", "FIELD", "LATER", "document", "holders", "lessons_in"]
 
 TESTS = Path(__file__).parent
 TARGET = TESTS / "DEMANDS.md"
@@ -102,6 +104,56 @@ DEMANDS = {
     "SX-01": "a JWT of one kind is refused in the slot of every other",
 }
 
+FIELD = {
+    "F-1": "a thousand unknown kids cause one fetch, whatever the endpoint answers",
+    "F-2": "in an outage known kids pass until `max_stale`; then it is unavailable, and never invalid",
+    "F-3": "a refresh that hangs changes neither the latency of a known kid nor that of an event loop",
+    "F-4": "tokens of a key that was withdrawn die with the next refresh, those that were kept too",
+    "F-5": "two validators of different policy accept nothing of each other's through a cache",
+    "F-6": "two tokens alike at both ends are two tokens",
+    "F-7": "a kept token is refused once it has expired, and no clock that steps back revives it",
+    "F-8": "a bound token is refused without its proof or certificate, on a cache hit too",
+    "F-9": "DPoP proofs are used once, by key, after every other check, and remembered for their whole life",
+    "F-10": "odd keys of a JWK Set are skipped and counted, and the others stay good",
+    "F-11": "an answer that is no JWK Set, is too large or comes from elsewhere replaces nothing",
+    "F-12": "tokens of AWS load balancers only where asked for; base64url is strict everywhere else",
+    "F-13": "a forged token without kid costs at most one signature operation, however many keys there are",
+    "F-14": "no token makes a validator unavailable",
+    "F-15": "large junk is refused by its size, before any other work",
+    "F-16": "certificates in header fields count only from a trusted proxy, and only if it verified them",
+    "F-17": "a child process refreshes on its own: no deadlock, no shared socket",
+    "F-18": "nothing of a token is in errors, logs or what is printed, and no control character of a kid",
+    "P1": "an outage of the issuer is none of the resource server until a bound in time",
+    "P2": "an unknown kid is no way to make others fetch",
+    "P3": "no reader waits for a refresh",
+    "P4": "one object for threads and event loops, which it never blocks",
+    "P5": "the same token is not verified again and again",
+    "P6": "a cache of verified tokens never says what a new validation would not",
+    "P7": "a token is validated in one call of native code, many tokens on all cores",
+    "P7b": "an application for `auth_request`, forward-auth and ext_authz",
+    "P8": "a key that was removed is not trusted any longer",
+    "P15": "many issuers, each with its own rules, keys and failures; unknown ones are rejected",
+    "P16": "a bad token and no answer are different errors; reasons are stable and have a challenge",
+    "P17": "one odd key does not make a JWK Set unusable",
+    "P18": "a kid that several keys have, and tokens without one",
+    "P19": "no wall clock extends the life of what is kept",
+    "P20": "tokens of AWS load balancers have a validator of their own",
+    "P21": "what is cheap to refuse is refused before what is dear",
+    "P22": "deadlines for connecting, for reading and for everything, one retry, a ceiling for the answer",
+    "P23": "proxies, private authorities, header fields, and any transport",
+    "P24": "`Cache-Control` within bounds, and `ETag`",
+    "P25": "keys at the start of a process, from a file or from another process; a quick import",
+    "P26": "presets of providers are data, and a template takes listed tenants only",
+    "P31": "a validator is made once and used by everybody",
+    "P32": "processes: safe across fork, spread refreshes, no thread before there is a use for it",
+    "P33": "tokens that were revoked, by a hook or a list, on cache hits too",
+    "P34": "opaque tokens behind the same interface, asked about once",
+    "P35": "counters, events and metrics, without labels from tokens",
+    "P38": "nothing comes over http, from another origin or for another issuer; private networks by option",
+    "P39": "no secret in errors, logs and what is printed",
+}
+"""What operators of gateways and users of other validators suffer from (P) and ask to be tested (F)."""
+
 LATER = {
     **dict.fromkeys(("S000-10", "S000-12", "S000-13"), "access control by certificate"),
     **dict.fromkeys(("S001-01", "S001-02", "S001-03"), "client authentication by certificate"),
@@ -111,49 +163,72 @@ LATER = {
         "client authentication by certificate",
     ),
     "S004-07": "proxies",
+    "F-16": "proxies",
+    "P7b": "integrations",
     **dict.fromkeys(("S004-25", "S004-26", "S004-27"), "client secrets"),
 }
-"""Demands on parts that do not exist yet."""
+"""Demands on parts that do not exist yet, and lessons for them."""
 
 _NAMED = re.compile(r"\b(?:S00[0-4]-\d\db?|SX-01)\b")
 _IN_A_NAME = re.compile(r"_(s00[0-4])_(\d\d)")
+# P-256 and P256 are curves.
+_LESSON = re.compile(r"\b(?:F-\d{1,2}|P\d{1,2}b?)\b")
 
 
 def holders() -> dict[str, list[str]]:
-    """For each demand the tests that name it, as ``path::name``."""
-    found: dict[str, list[str]] = {demand: [] for demand in DEMANDS}
+    """For each demand and lesson the tests that name it, as ``path::name``."""
+    found: dict[str, list[str]] = {named: [] for named in DEMANDS | FIELD}
     for path in sorted(TESTS.rglob("test_*.py")):
         source = path.read_text(encoding="utf-8")
-        for name, text in _tests(source):
-            named = set(_NAMED.findall(text))
+        for name, text, docstring in _tests(source):
+            named = set(_NAMED.findall(text)) | lessons_in(docstring)
             named |= {f"{seed.upper()}-{number}" for seed, number in _IN_A_NAME.findall(name)}
             for demand in named & found.keys():
                 found[demand].append(f"{path.relative_to(TESTS).as_posix()}::{name}")
     return found
 
 
-def _tests(source: str) -> Iterator[tuple[str, str]]:
+def lessons_in(docstring: str) -> set[str]:
+    """The lessons that a docstring names."""
+    return set(_LESSON.findall(docstring))
+
+
+def _tests(source: str) -> Iterator[tuple[str, str, str]]:
+    """Name, source and docstring of every test."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            yield node.name, "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+            text = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+            yield node.name, text, ast.get_docstring(node) or ""
 
 
 def document() -> str:
-    """The table, in Markdown."""
+    """The tables, in Markdown."""
+    held = holders()
     lines = [
         "# Demands",
         "",
         "What the documents that started this project demand, and the tests that hold it. Written by",
         "`python tests/demands.py`.",
         "",
-        "| Demand | What it says | Held by |",
-        "|---|---|---|",
+        *_table("Demand", DEMANDS, held),
+        "",
+        "# Lessons from the field",
+        "",
+        "What operators of gateways and users of other validators suffer from (P) and ask to be tested (F),",
+        "and the tests that hold it here.",
+        "",
+        *_table("Lesson", FIELD, held),
     ]
-    for demand, tests in holders().items():
-        held = "<br>".join(f"`{test}`" for test in tests) or f"not yet: {LATER.get(demand, 'NOT HELD')}"
-        lines.append(f"| {demand} | {DEMANDS[demand]} | {held} |")
     return "\n".join(lines) + "\n"
+
+
+def _table(title: str, sentences: Mapping[str, str], held: Mapping[str, list[str]]) -> Iterator[str]:
+    yield f"| {title} | What it says | Held by |"
+    yield "|---|---|---|"
+    for named, sentence in sentences.items():
+        tests = "<br>".join(f"`{test}`" for test in held[named])
+        yield f"| {named} | {sentence} | {tests or 'not yet: ' + LATER.get(named, 'NOT HELD')} |"
 
 
 if __name__ == "__main__":

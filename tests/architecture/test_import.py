@@ -60,6 +60,7 @@ def observed() -> dict[str, Any]:
 
 
 def test_nothing_is_opened_started_or_written(observed):
+    """P32: and no thread before there is a use for one."""
     assert observed["events"] == []
     assert observed["threads"] == 1
     assert observed["environment"]
@@ -110,7 +111,7 @@ def import_time_ms(modules: str) -> float:
 
 
 def test_import_time(record_property):
-    """The package costs little more than what it stands on; of both the least of several runs counts."""
+    """P25: the package costs little more than what it stands on; of both the least of several runs counts."""
     own = others = float("inf")
     for _turn in range(RUNS):
         own, others = min(own, import_time_ms("keybound")), min(others, import_time_ms(FOUNDATION))

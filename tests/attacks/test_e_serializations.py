@@ -133,6 +133,7 @@ def test_e13_the_header_is_that_of_the_signature_that_verified(world: Any) -> No
 @pytest.mark.parametrize("segment", [0, 1, 2])
 @pytest.mark.parametrize("junk", ["=", "==", "!", "!!!!", " ", "\n", "+", "/", "\t", "*", "\x7f"])
 def test_e14_e15_e16_lenient_base64(world: Any, judge: Any, segment: int, junk: str) -> None:
+    """F-12: padding, white space and the other alphabet."""
     parts = world.token().split(".")
     judge.accepts(".".join(parts))
     parts[segment] += junk
@@ -140,7 +141,7 @@ def test_e14_e15_e16_lenient_base64(world: Any, judge: Any, segment: int, junk: 
 
 
 def test_e14_trailing_bits(world: Any, judge: Any) -> None:
-    """64 octets leave four bits over: sixteen texts would be one signature."""
+    """F-12: 64 octets leave four bits over: sixteen texts would be one signature."""
     head, _, signature = world.token().rpartition(".")
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     at = alphabet.index(signature[-1])

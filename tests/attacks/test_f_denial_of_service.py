@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -33,7 +36,7 @@ def test_f1_a_million_dots(world: Any, judge: Any, form: Any) -> None:
 
 
 def test_f2_size_comes_first(world: Any, judge: Any) -> None:
-    """Too large wins over everything else that is wrong with a token, in front of every entry."""
+    """P21: too large wins over everything else that is wrong with a token, in front of every entry."""
     for raw in ("x" * 20_000, "=" * 20_000, "." * 20_000, "a.b." + "\u00e9" * 20_000, b"\xff" * 20_000):
         judge.rejects(raw, Reason.TOKEN_TOO_LARGE)
         for call in (jws.verify, jws.verify_json):
@@ -129,19 +132,67 @@ def test_f14_huge_rsa_numbers() -> None:
     assert JWK.from_json(jwk).bits == 2048
 
 
-def test_forged_tokens_cost_at_most_three_signatures(
-    world: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A set of fifty keys makes a forged token no dearer. Counted in the pure twin."""
+def in_pure_python(world: Any, keys: keybound.JWKSet) -> Callable[[object], Any]:
+    """The road of the pure twin, where what is called can be seen."""
     from keybound._hotpath.pure import signature, token
 
-    signers = [SigningKey.generate("ES256", kid=kid) for kid in ["same"] * 10 + [str(n) for n in range(40)]]
-    keys = keybound.JWKSet.from_json({"keys": [key.public_jwk() for key in signers]})
-    validator = world.validator(keys=keys)
+    policy = world.validator().policy
+    compiled = token.CompiledPolicy(policy.header_rules(), policy.claim_rules())
     index = token.KeyIndex(
         (key.kid, signature.load_key(key._kind, key._material), key._mask) for key in keys.keys
     )
-    policy = token.CompiledPolicy(validator.policy.header_rules(), validator.policy.claim_rules())
+    return lambda raw: token.validate(compiled, index, raw, world.now, None)
+
+
+def parts_at_work(call: Callable[[], Any]) -> set[str]:
+    """The modules of the hot path in which functions were called."""
+    seen = set()
+
+    def watch(frame: FrameType, event: str, argument: object) -> None:
+        package, _, module = frame.f_globals["__name__"].rpartition(".")
+        if package.startswith("keybound._hotpath"):
+            seen.add(module)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+    return seen
+
+
+@pytest.mark.parametrize("size", [64 * 1024, 1024 * 1024])
+@pytest.mark.parametrize("form", [str, str.encode])
+def test_large_junk_is_refused_before_any_work(world: Any, judge: Any, size: int, form: Any) -> None:
+    """F-15, P21: nothing is decoded, parsed or verified, and nothing is copied."""
+    good = world.token()
+    protected, payload, signature = good.split(".")
+    junk = form(f"{protected}.{payload}{'A' * size}.{signature}")
+    judge.rejects(junk, Reason.TOKEN_TOO_LARGE)
+    judged = in_pure_python(world, world.keys)
+    assert parts_at_work(lambda: judged(good)) > {"base64url", "strict_json", "signature", "claims"}
+    assert parts_at_work(lambda: judged(junk)) == {"token", "compact"}
+    validator = world.validator()
+    tracemalloc.start()
+    try:
+        with pytest.raises(keybound.MalformedToken):
+            validator.validate(junk)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 4
+
+
+def test_forged_tokens_cost_at_most_three_signatures(
+    world: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F-13, P21 (lavinmq#2077): fifty keys make a forged token no dearer. Counted in the pure twin."""
+    from keybound._hotpath.pure import signature
+
+    signers = [SigningKey.generate("ES256", kid=kid) for kid in ["same"] * 10 + [str(n) for n in range(40)]]
+    keys = keybound.JWKSet.from_json({"keys": [key.public_jwk() for key in signers]})
+    judged = in_pure_python(world, keys)
     count = 0
 
     def counted(*arguments: Any) -> bool:
@@ -159,17 +210,17 @@ def test_forged_tokens_cost_at_most_three_signatures(
     ):
         count = 0
         raw = world.token(key=stranger, header={"kid": kid})
-        assert token.validate(policy, index, raw, world.now, None) == reason
+        assert judged(raw) == reason
         assert count == cost
     for early in ({"alg": "RS256"}, {"typ": "dpop+jwt"}, {"crit": ["x"], "x": 1}):
         count = 0
         raw = world.token(key=stranger, header={"kid": "7"} | early)
-        assert token.validate(policy, index, raw, world.now, None) != Reason.OK
+        assert judged(raw) != Reason.OK
         assert count == 0
 
 
 def test_no_token_makes_keybound_unavailable(world: Any) -> None:
-    """A crafted token is rejected; 503 belongs to key sources."""
+    """F-14: a crafted token is rejected; 503 belongs to key sources."""
     for raw in (
         None,
         "",

@@ -226,6 +226,7 @@ def proofs(clock: FakeClock) -> tuple[Any, Store]:
 
 
 def test_g18_a_forged_proof_burns_no_identifier(world: Any) -> None:
+    """F-9: burned only after full success."""
     validate, store = proofs(world.clock)
     key, stranger = SigningKey.generate("ES256"), SigningKey.generate("ES256")
     for wrong in ({"signer": stranger}, {"method": "PUT"}, {"iat": 1}, {"url": "https://x/"}, {"ath": "x"}):
@@ -236,6 +237,7 @@ def test_g18_a_forged_proof_burns_no_identifier(world: Any) -> None:
 
 
 def test_g19_an_identifier_belongs_to_its_key(world: Any) -> None:
+    """F-9: one jti with two keys."""
     validate, _ = proofs(world.clock)
     attacker, victim = SigningKey.generate("ES256"), SigningKey.generate("ES256")
     validate(dpop_proof(attacker, clock=world.clock, jti="guessed"))
@@ -246,6 +248,7 @@ def test_g19_an_identifier_belongs_to_its_key(world: Any) -> None:
 
 @pytest.mark.parametrize("ahead", [-60, 0, 10])
 def test_g20_a_use_is_remembered_as_long_as_the_proof_is_good(ahead: int) -> None:
+    """F-9: to the edge of the window of a proof from the future."""
     clock = FakeClock()
     validate, _ = proofs(clock)
     raw = dpop_proof(SigningKey.generate("ES256"), clock=clock, iat=clock() + ahead)

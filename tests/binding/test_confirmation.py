@@ -136,7 +136,7 @@ def test_thumbprint_of_another_type(world: Any, judge: Any, value: Any) -> None:
     ],
 )
 def test_thumbprint_in_another_encoding(world: Any, judge: Any, change: Any) -> None:
-    """S001-06: no hexadecimal, no padding, no SHA-1; and the reason says what is wrong."""
+    """F-8, S001-06: no hexadecimal, no padding, no SHA-1; and the reason says what is wrong."""
     digest = hashlib.sha256(world.client.der).digest()
     raw = world.token(cnf={"x5t#S256": change(digest, world.client.thumbprint)})
     for certificate in (None, world.client.der):

@@ -28,7 +28,7 @@ def test_bound_token_with_its_proof(world: Any, judge: Any, bound: str) -> None:
 
 
 def test_bound_token_as_a_bearer_token(world: Any, judge: Any, bound: str) -> None:
-    """S003-04, S003-05: RFC 9449, 7.2 forbids the downgrade, however the request calls its scheme."""
+    """S003-04, S003-05, F-8 (mcp-oauth#383): RFC 9449, 7.2 forbids the downgrade in any scheme."""
     rejected = judge.rejects(bound, Reason.DPOP_PROOF_MISSING)
     assert rejected.challenge(algs=["ES256"]).startswith('DPoP error="invalid_token", ')
     # A client certificate is no proof of another key.
@@ -95,7 +95,7 @@ def test_modes_of_binding(world: Any, judge: Any, bound: str) -> None:
 
 
 def test_every_presentation_is_checked(world: Any, bound: str) -> None:
-    """S003-08: what is known of the token says nothing about who presents it now."""
+    """F-8, S003-08: what is known of the token says nothing about who presents it now."""
     validator = world.validator()
     good, stranger = world.proof(bound).validated(), world.proof(bound, key=STRANGER).validated()
     other = world.proof(world.token()).validated()

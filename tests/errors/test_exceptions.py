@@ -16,6 +16,7 @@ REJECTIONS = [reason for reason in Reason if reason is not Reason.OK]
 
 @pytest.mark.parametrize("reason", REJECTIONS, ids=str)
 def test_status_follows_rfc_6750_section_3_1(reason: Reason) -> None:
+    """P16: a verdict is 401 or 403 and never 503."""
     error = rejection(reason)
     assert isinstance(error, keybound.TokenRejected)
     status, code = {
@@ -94,6 +95,7 @@ def test_an_authorization_server_has_codes_of_its_own(reason: Reason, error: str
     ],
 )
 def test_challenge(reason: Reason, options: dict[str, str], expected: str) -> None:
+    """P16: the header field that goes with it."""
     assert rejection(reason).challenge(**options) == expected
 
 
@@ -231,6 +233,7 @@ BIG = 5_000_000
     ],
 )
 def test_messages_have_a_fixed_length_for_huge_tokens(world: Any, judge: Any, change: Any) -> None:
+    """F-18: a message says nothing that the token chose."""
     error = judge.rejects(change(world.token()), Reason.TOKEN_TOO_LARGE)
     assert str(error) == "The token is larger than the configured ceiling [token_too_large]"
     assert len(repr(error)) < 200
@@ -250,6 +253,7 @@ SECRET_MARK = "S3CR3T-MARK-IN-THE-TOKEN"
     ],
 )
 def test_malformed_tokens_do_not_show(world: Any, leaks_nothing: Any, raw: Any) -> None:
+    """F-18, P39: neither in the error nor in what caused it."""
     calls = [
         lambda: world.validator().validate(raw),
         lambda: keybound.jws.verify(raw, world.keys, algorithms=["ES256"]),

@@ -501,6 +501,7 @@ def test_the_controls_of_all_vectors_are_accepted(world: Any, judge: Any) -> Non
 
 
 def test_ok_is_not_zero_and_numbers_and_names_are_unique() -> None:
+    """P16: reasons that can be told apart."""
     assert Reason.OK != 0
     assert all(Reason)
     assert len({reason.value for reason in Reason}) == len(Reason.__members__)

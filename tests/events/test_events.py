@@ -130,7 +130,7 @@ def test_who_listens_changes_no_answer(package: ModuleType) -> None:
 
 
 def test_records_hold_nothing_from_a_token(caplog: pytest.LogCaptureFixture) -> None:
-    """P39: neither the message nor a field of a record, whatever is presented."""
+    """F-18, P39: neither the message nor a field of a record, whatever is presented."""
     caplog.set_level(logging.DEBUG, "keybound")
     validator = validator_of(keybound)
     validator.notify(EventLog())

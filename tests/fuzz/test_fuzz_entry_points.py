@@ -139,7 +139,7 @@ def test_core_agrees_with_the_pure_scanner(verdicts):
 
 
 def test_no_payload_costs_quadratic_time(verdicts):
-    """Texts of one megabyte that are slow only for a scanner that compares all names with all."""
+    """P21: texts of one megabyte that are slow only for a scanner that compares all names with all."""
     count = 2**16
     wide = b"{" + b",".join(b'"aaaa%06daaaa":1' % i for i in range(count)) + b"}"
     nested = b"[" + b",".join([b'{"a":1,"b":2}'] * count) + b"]"

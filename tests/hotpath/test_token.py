@@ -39,6 +39,7 @@ def signed(number: int, header: Any = None, payload: bytes = b"payload") -> str:
 
 class TestKeyIndex:
     def test_by_kid(self, twins: Any) -> None:
+        """P18: by kid, then by what the key is for."""
         a, b = handle(twins, 0), handle(twins, 1)
         index = twins.token.KeyIndex([("a", a, BIT), ("b", b, BIT)])
         assert index.candidates("a", ES256.index) == (a,)
@@ -47,6 +48,7 @@ class TestKeyIndex:
         assert index.candidates("a", ES384.index) == Reason.KEY_UNSUITABLE
 
     def test_at_most_three(self, twins: Any) -> None:
+        """P18: at most so many candidates."""
         keys = [handle(twins, number) for number in range(5)]
         index = twins.token.KeyIndex([("same", key, BIT) for key in keys])
         assert index.candidates("same", ES256.index) == tuple(keys[:3])
@@ -90,7 +92,7 @@ class TestKeyIndex:
         assert index.candidates(None, 0) == Reason.KEY_UNSUITABLE
 
     def test_fifty_keys_cost_a_token_without_kid_nothing(self, twins: Any) -> None:
-        """No key is tried at all unless exactly one fits."""
+        """F-13: no key is tried at all unless exactly one fits."""
         key = handle(twins, 0)
         index = twins.token.KeyIndex([(f"kid-{number}", key, BIT) for number in range(50)])
         assert index.candidates(None, ES256.index) == Reason.KEY_AMBIGUOUS

@@ -124,6 +124,7 @@ class TestDocuments:
 class TestOddKeys:
     @pytest.mark.parametrize("name", ODD)
     def test_one_odd_key_is_skipped_and_counted(self, name):
+        """F-10, P17: whatever is odd about it."""
         keys = loaded(ODD[name], jwk(RS), ODD[name])
         assert sum(keys.skipped.values()) == 2
         assert len(keys) == 1
@@ -301,6 +302,7 @@ class TestRepeatedKid:
 
     @pytest.mark.parametrize("place", range(3))
     def test_three_are_tried(self, place):
+        """P18: several keys with one kid."""
         documents = [jwk(key, kid="k") for key in (OTHER, THIRD, FOURTH)]
         documents[place] = jwk(ES, kid="k")
         assert verdict(token(ES, kid="k"), loaded(*documents)) is Reason.OK
@@ -322,11 +324,13 @@ class TestRepeatedKid:
 
 class TestWithoutKid:
     def test_one_key_fits(self):
+        """P18: no kid, and exactly one key that fits."""
         assert verdict(token(ES), loaded(jwk(ES))) is Reason.OK
         assert verdict(token(ES), loaded(jwk(RS), jwk(ES), jwk(ED))) is Reason.OK
         assert verdict(token(ES), loaded(jwk(RS), unnamed(ES))) is Reason.OK
 
     def test_two_keys_fit(self):
+        """P18: no kid, and nobody guesses."""
         for documents in ([jwk(ES), jwk(OTHER)], [unnamed(ES), jwk(OTHER)], [unnamed(ES), unnamed(OTHER)]):
             keys = loaded(*documents)
             assert verdict(token(ES), keys) is Reason.KEY_AMBIGUOUS

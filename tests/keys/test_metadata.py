@@ -204,7 +204,7 @@ def test_a_new_jwks_uri_takes_over_when_its_keys_are_there(publisher: Publisher)
 
 
 def test_nothing_to_answer_with_is_unavailable(publisher: Publisher) -> None:
-    """Test 14: whatever the token, an outage alone is a 503."""
+    """F-14: whatever the token, an outage alone is a 503."""
     publisher.server.fault = faults.status(503)
     keys = publisher.keys()
     for use in (keys.snapshot, keys.get, keys.warm, lambda: asyncio.run(keys.aget())):

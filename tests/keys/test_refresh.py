@@ -18,6 +18,7 @@ def schedule(jitter: float = NEVER, **settings: Any) -> Schedule:
 
 
 def test_ages_are_in_order():
+    """P1: refreshed before it is stale, and stale before it is gone."""
     settings = RefreshSettings()
     assert settings.refresh_after < settings.fresh_for < settings.max_stale == 3600
     times = schedule().succeeded(100.0, None)

@@ -392,7 +392,7 @@ def test_a_withdrawn_key_is_gone_with_the_next_refresh(
 
 
 def test_an_unchanged_document_keeps_the_same_set(server: IssuerServer, source: Any, monotonic: FakeClock):
-    """Caches of verified tokens stay warm: by 304, by equal octets, and in another order."""
+    """P24: caches of verified tokens stay warm: by 304, by equal octets, and in another order."""
     server.issuer.rotate()
     keys = source()
     good = keys.get()

@@ -165,7 +165,7 @@ def test_a_clock_that_answers_with_something_else(twin: str, answer: Any):
 
 @pytest.mark.parametrize("name", ["keys", "clock", "policy"])
 def test_a_validator_keeps_what_it_was_made_with(name: str):
-    """A set of keys that is assigned later would be shown and not used."""
+    """P31: a set of keys that is assigned later would be shown and not used."""
     validator = AccessTokenValidator(**OPTIONS, keys=JWKSet.from_json(FakeIssuer().jwks()))
     with pytest.raises(AttributeError):
         setattr(validator, name, getattr(validator, name))

@@ -88,6 +88,7 @@ def test_every_preset_is_tried() -> None:
 
 @pytest.mark.parametrize("name", TOKENS)
 def test_tokens_as_the_issuer_writes_them(issuer: FakeIssuer, name: str) -> None:
+    """P26: presets are data, and each accepts what its provider issues."""
     assert judge(issuer, name) is Reason.OK
     assert judge(issuer, name, iss=ISSUERS[name] + "x") is Reason.ISS_MISMATCH
     assert judge(issuer, name, exp=OMIT) is Reason.EXP_MISSING
@@ -113,6 +114,7 @@ def test_audience_in_client_id(issuer: FakeIssuer) -> None:
     "tenant", ["common", "Organizations", "consumers", "", "a b", "{tenant}", "a?b", "a#", 5]
 )
 def test_a_tenant_is_one_tenant(tenant: Any) -> None:
+    """P26: no preset takes the tokens of every tenant."""
     with pytest.raises(PolicyError):
         profiles.PRESETS["entra-v2"].options(tenant=tenant)
 

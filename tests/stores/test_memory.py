@@ -117,8 +117,8 @@ class TestOnce:
 
 
 class TestTime:
-    def test_9_kept_until_the_proof_is_over_and_no_shorter(self, store):
-        """A proof from the future is kept to the end of its own window, not for one window from now."""
+    def test_kept_until_the_proof_is_over_and_no_shorter(self, store):
+        """F-9: a proof from the future is kept to the end of its own window, not for one window from now."""
         assert put(store, "a", expires_at=NOW + 300)
         for late in (61, 120, 299.999):
             assert not put(store, "a", expires_at=NOW + 300, now=NOW + late)

@@ -100,7 +100,7 @@ class TestWhatIsRevoked:
         assert not revocations.is_revoked(token(iat=NOW + 91))
 
     def test_logout_tokens(self, revocations):
-        """OpenID Connect Back-Channel Logout 1.0, 2.7: sid names a session, sub alone all of them."""
+        """P33: OpenID Connect Back-Channel Logout 1.0, 2.7: sid names a session, sub alone all of them."""
         revocations.log_out(token(iat=NOW + 10, jti="logout-1"))
         assert revocations.is_revoked(token())
         assert not revocations.is_revoked(token(sid="s-2"))

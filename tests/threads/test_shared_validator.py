@@ -162,7 +162,7 @@ def cases(place: Any) -> Cases:
 
 
 def test_no_wrong_verdict_with_rotation_and_pressure(place: Any, cases: Cases) -> None:
-    """Threads with different key sets and more tokens than the cache has room for."""
+    """P31: threads with different key sets and more tokens than the cache has room for."""
     source = SourcePerThread(cases.sets[0])
     validator = place.validator(keys=source, cache=TINY)
 
@@ -190,7 +190,7 @@ def test_no_wrong_verdict_with_rotation_and_pressure(place: Any, cases: Cases) -
 
 
 def test_no_wrong_verdict_out_of_a_small_cache(place: Any, cases: Cases) -> None:
-    """One key set for all, so that the cache answers a large part."""
+    """P5, P31: one key set for all, so that the cache answers a large part."""
     validator = place.validator(keys=cases.sets[2], cache=keybound.CacheSettings(entries=8))
 
     def work(number: int) -> list[Reason]:
@@ -219,6 +219,7 @@ def test_no_wrong_verdict_out_of_a_small_cache(place: Any, cases: Cases) -> None
 
 
 def test_batches_and_single_calls_at_once(place: Any, cases: Cases) -> None:
+    """P7."""
     validator = place.validator(keys=cases.sets[2], cache=TINY)
     raws = [raw for raw, _, _ in cases.pairs]
     certificates = [certificate for _, certificate, _ in cases.pairs]

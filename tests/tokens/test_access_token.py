@@ -155,6 +155,7 @@ def test_token_cannot_be_made(token: keybound.AccessToken) -> None:
 
 
 def test_token_never_prints_itself(world: Any, token: keybound.AccessToken, judge: Any) -> None:
+    """F-18: nor any of its claims."""
     assert repr(token) == str(token) == "<keybound.AccessToken bound>"
     assert repr(judge.accepts(world.token())) == "<keybound.AccessToken bearer>"
 

@@ -73,6 +73,7 @@ def is_hit(validator: keybound.AccessTokenValidator, raw: Any, certificate: Any 
 
 
 def test_hit_returns_equal_claims(place: Any) -> None:
+    """P5: the cache is on without being asked for, and a hit says what a verification would."""
     validator = place.validator()
     raw = place.token(certificate=place.client, nested={"a": [{"b": 1.5}, None, "ü"]})
     cold = place.validator(cache=None).validate(raw, certificate=place.client.der)
@@ -205,6 +206,7 @@ def presented_forms(place: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("binding", ["if-present", "required", "ignore"])
 def test_binding_is_checked_on_a_hit_as_without_a_cache(place: Any, binding: Any) -> None:
+    """F-8, P6: a bound token without its certificate, or with another, is refused each time."""
     cached, cold = place.validator(binding=binding), place.validator(binding=binding, cache=None)
     bound, unbound = place.token(certificate=place.client), place.token()
     cached.validate(bound, certificate=place.client.der)
@@ -257,6 +259,7 @@ def test_certificates_that_differ_in_one_byte(place: Any) -> None:
 
 
 def test_cached_in_the_last_second_of_its_life(place: Any) -> None:
+    """F-7, P6 (mod_oauth2#14): exp is compared with each hit."""
     validator = place.validator()
     exp = int(place.now) + 300
     raw = place.token(exp=exp)
@@ -272,7 +275,7 @@ def test_cached_in_the_last_second_of_its_life(place: Any) -> None:
 
 
 def test_clock_that_steps_back_finds_nothing(place: Any) -> None:
-    """Whatever the clock says then is the answer of a new validation, not an old one."""
+    """F-7: whatever the clock says then is the answer of a new validation, not an old one."""
     validator = place.validator()
     raw = place.token(lifetime=300)
     validator.validate(raw)
@@ -401,6 +404,7 @@ def test_hits_do_not_extend_the_lifetime(place: Any) -> None:
 
 @pytest.mark.parametrize("jump", [-250, -9, 9, 250])
 def test_wall_clock_does_not_extend_the_lifetime(place: Any, jump: float) -> None:
+    """P6, P19: the lifetime of an entry is measured on a clock of its own."""
     watch = Stopwatch()
     validator = place.validator(cache=keybound.CacheSettings(lifetime=30, monotonic=watch))
     raw = place.token(iat=OMIT)
@@ -449,6 +453,7 @@ def test_without_a_clock_given_the_system_counts(place: Any) -> None:
 
 
 def test_rejected_tokens_leave_nothing_behind(place: Any) -> None:
+    """P6: only what was accepted is kept."""
     validator = place.validator(scopes="write", required_claims=["tenant"], binding="required")
     good = {"certificate": place.client, "tenant": "t"}
     rejected = [
@@ -502,6 +507,7 @@ def test_key_that_arrives_later_is_found(place: Any) -> None:
 
 
 def test_key_that_leaves_takes_its_tokens_along(place: Any) -> None:
+    """P6, P8: an entry dies with its key."""
     old, new = place.key, SigningKey.generate("ES256")
     source = Rotating(old, new)
     validator = place.validator(keys=source)
@@ -631,6 +637,7 @@ def test_source_that_fails_answers_nothing_from_the_cache(place: Any) -> None:
     ],
 )
 def test_validators_of_different_policy(place: Any, strict: dict[str, Any], reason: Reason | None) -> None:
+    """F-5, P6 (lua-resty-openidc#399, #569): no verdict of one is an answer of the other."""
     lenient, other = place.validator(), place.validator(**strict)
     raw = place.token(lifetime=120)
     # In the leeway of the lenient one, if the strict one has none.
@@ -645,6 +652,7 @@ def test_validators_of_different_policy(place: Any, strict: dict[str, Any], reas
 
 
 def test_validator_that_ignores_binding_shares_nothing(place: Any) -> None:
+    """F-5, P6 (mod_oauth2#76): who looks away does so alone."""
     raw = place.token(certificate=place.client)
     ignoring, checking = place.validator(binding="ignore"), place.validator()
     for _ in range(2):
@@ -703,6 +711,7 @@ def test_parts_of_cached_tokens_do_not_combine(place: Any) -> None:
 
 
 def test_prefixes_and_suffixes_are_other_tokens(place: Any) -> None:
+    """F-6, P6: a part of a token is not the token."""
     validator = place.validator()
     raw = place.token()
     validator.validate(raw)
@@ -715,7 +724,7 @@ def test_prefixes_and_suffixes_are_other_tokens(place: Any) -> None:
 
 
 def test_tokens_alike_at_both_ends_keep_their_own_claims(place: Any) -> None:
-    """The signature algorithm is deterministic and the claims differ in the middle alone."""
+    """F-6, P6 (CVE-2026-35030): signatures are deterministic and the claims differ in the middle alone."""
     secret = SigningKey.generate("HS256")
     keys = keybound.JWKSet.from_json({"keys": [secret.verification_jwk()]})
     validator = place.validator(keys=keys, algorithms=["HS256"])
@@ -735,6 +744,7 @@ def test_tokens_alike_at_both_ends_keep_their_own_claims(place: Any) -> None:
 
 @pytest.mark.parametrize("entries", [2, 3, 8, 9])
 def test_entries_are_bounded(place: Any, entries: int) -> None:
+    """P6: by number."""
     validator = place.validator(cache=keybound.CacheSettings(entries=entries))
     for _ in range(40):
         raw = place.token()
@@ -746,6 +756,7 @@ def test_entries_are_bounded(place: Any, entries: int) -> None:
 
 
 def test_bytes_are_bounded(place: Any) -> None:
+    """P6: and by memory."""
     validator = place.validator(cache=keybound.CacheSettings(memory_bytes=60_000))
     for size in [10, 100, 1000, 3000] * 10:
         validator.validate(place.token(filler="x" * size))
@@ -813,6 +824,7 @@ def test_text_beyond_the_ceiling_is_not_looked_up(place: Any) -> None:
 
 
 def test_counters(place: Any) -> None:
+    """P5: hits and misses are counted."""
     validator = place.validator(cache=keybound.CacheSettings(entries=4))
     zero = {"hits": 0, "misses": 0, "dropped": 0, "entries": 0, "bytes": 0}
     assert counters(validator) == zero

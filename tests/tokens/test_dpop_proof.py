@@ -445,6 +445,7 @@ def test_nonces_of_a_server() -> None:
 
 
 def test_second_use(desk: Desk) -> None:
+    """F-9: a replay."""
     raw = desk.make()
     desk.validate(raw)
     rejected = desk.rejects(Reason.JTI_REPLAYED, raw)
@@ -458,7 +459,7 @@ def test_second_use(desk: Desk) -> None:
 
 
 def test_identifiers_belong_to_a_key(desk: Desk) -> None:
-    """Nobody can burn the identifiers of somebody else's key."""
+    """F-9 (inji-certify#1000): nobody can burn the identifiers of somebody else's key."""
     desk.accepts(jti="id-1")
     desk.accepts(jti="id-1", key=STRANGER)
     assert {call[:3] for call in desk.store.calls} == {
@@ -468,7 +469,7 @@ def test_identifiers_belong_to_a_key(desk: Desk) -> None:
 
 
 def test_only_a_good_proof_is_used_up(desk: Desk) -> None:
-    """Each rejection above looks at the store too, see :meth:`Desk.rejects`."""
+    """F-9: each rejection above looks at the store too, see :meth:`Desk.rejects`."""
     request = {"nonce": "n"}
     desk.rejects(Reason.SIGNATURE_INVALID, jti="id", signer=STRANGER)
     desk.rejects(Reason.CLAIM_MISMATCH, claim="htm", jti="id", method="PUT")
@@ -480,7 +481,7 @@ def test_only_a_good_proof_is_used_up(desk: Desk) -> None:
 
 @pytest.mark.parametrize("offset", [-60, 0, 10])
 def test_time_for_which_a_use_is_remembered(desk: Desk, offset: int) -> None:
-    """As long as the proof could be accepted, and that is longer for one from the future."""
+    """F-9 (sourcebot#1395): as long as it could be accepted, and that is longer for one from the future."""
     now = desk.clock()
     raw = desk.make(iat=now + offset)
     desk.validate(raw)

@@ -42,6 +42,7 @@ def reason(router: Any, raw: Any, **presented: Any) -> Reason:
 
 
 def test_each_token_finds_its_validator(router: Any, issuers: dict[str, FakeIssuer]) -> None:
+    """P15: by the issuer that it names."""
     for name, issuer in issuers.items():
         raw = issuer.access_token(audience="api")
         assert router.validate(raw).issuer == name
@@ -107,6 +108,7 @@ def test_what_is_presented_reaches_the_validator(world: Any, issuers: dict[str, 
 
 
 def test_issuers_come_and_go(router: Any, issuers: dict[str, FakeIssuer]) -> None:
+    """P15: while it runs."""
     late = FakeIssuer("https://late.example")
     raw = late.access_token(audience="api")
     assert reason(router, raw) is Reason.ISS_UNKNOWN

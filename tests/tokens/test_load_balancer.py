@@ -63,7 +63,7 @@ CLAIMS = {"sub": "1234567890", "name": "name", "email": "alias@example.com"}
 
 @pytest.mark.parametrize("filler", ["", "x", "xx", "xxx"])
 def test_padded_tokens_are_accepted(world: Any, key: SigningKey, filler: str) -> None:
-    """P20, test 12: every length of padding, in every segment."""
+    """P20, F-12: every length of padding, in every segment."""
     raw = signed(key, header(world, filler=filler), CLAIMS | {"filler": filler})
     token = validator(world, key).validate(raw)
     assert token.subject == "1234567890"
@@ -74,7 +74,7 @@ def test_padded_tokens_are_accepted(world: Any, key: SigningKey, filler: str) ->
 
 
 def test_nothing_else_accepts_them(world: Any, key: SigningKey) -> None:
-    """Test 12: an ALB token is accepted only where one was asked for."""
+    """F-12: an ALB token is accepted only where one was asked for."""
     raw = signed(
         key, header(world, typ="at+jwt"), CLAIMS | {"iss": ISSUER, "aud": "api", "exp": world.now + 60}
     )

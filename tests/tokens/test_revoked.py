@@ -66,7 +66,7 @@ def rejected(package: ModuleType, call: Callable[[], Any]) -> Any:
 @pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("cache", [True, False])
 def test_from_accepted_to_logged_out(package: ModuleType, road: str, cache: bool) -> None:
-    """G17: a token is good until its session ends, and with the next call no more."""
+    """P33, G17: a token is good until its session ends, and with the next call no more."""
     revocations = deny_list()
     options = {} if cache else {"cache": None}
     validator = make(package, revocation=revocations, **options)
@@ -91,6 +91,7 @@ def test_from_accepted_to_logged_out(package: ModuleType, road: str, cache: bool
 
 @pytest.mark.parametrize("road", ROADS)
 def test_it_is_asked_last_and_each_time(package: ModuleType, road: str) -> None:
+    """P6, P33: on hits too."""
     asked: list[Any] = []
     validator = make(package, revocation=lambda token: bool(asked.append(token)))
     good, bound = token(), token(certificate=CERTIFICATE)
@@ -128,6 +129,7 @@ def test_who_cannot_tell_accepts_nothing(package: ModuleType, road: str, answer:
 
 
 def test_a_function_that_has_to_be_awaited(package: ModuleType) -> None:
+    """P33: a hook for event loops."""
     answers = [False, True]
 
     async def ask(token: Any) -> bool:

@@ -87,6 +87,7 @@ def mixture(world: dict[str, Any], count: int) -> list[tuple[Any, Any]]:
     ("count", "threads"), [*product([1, 2, 63, 64, 65, 400], [1, 2, 5]), (1000, 2), (1000, 64)]
 )
 def test_each_result_is_that_of_one_call(world: dict[str, Any], count: int, threads: int) -> None:
+    """P7: one native call for a batch, on as many cores as it is given."""
     judge, pairs = validator(world), mixture(world, count)
     expected = [outcome(alone(judge, raw, certificate)) for raw, certificate in pairs]
     results = judge.validate_many(
