@@ -29,6 +29,7 @@ from keybound._hotpath.native.token cimport (
     Validator,
     VerifiedToken,
     add_key,
+    is_old_secret,
     split_raw,
     token_of,
 )
@@ -219,13 +220,16 @@ cdef class Batch:
         cdef Job *job = &self._jobs[i]
         cdef Validator validator = self._validator
         cdef VerifiedToken token
+        cdef Remembered known
         if job.verdict == FAILED:
             raise MemoryError
         if job.verdict != REASON_OK:
             self._results[job.place] = job.verdict
             return 0
-        validator._policy._header.keep(self._known[i])
-        token = token_of(validator._policy, self._known[i], self._payloads[i])
+        known = self._known[i]
+        old_secret = is_old_secret(known, known.candidates[0])
+        token = token_of(validator._policy, known, self._payloads[i], old_secret)
+        validator._policy._header.keep(known)
         raw = self._raws[job.place]
         if validator.caches(raw):
             validator.store(self._keys, raw, token, &job.lasting)

@@ -279,7 +279,7 @@ def validate(SelfSignedPolicy policy not None, raw, double now, str beside):
     """Validate a token that carries its key: a verified token or a verdict."""
     cdef Segments segments
     cdef bytes encoded, payload
-    cdef bint remembered
+    cdef bint remembered, old_secret
     cdef kb_lasting lasting
     cdef kb_proof nothing
     cdef int verdict = split_raw(policy._header, raw, &segments)
@@ -291,7 +291,7 @@ def validate(SelfSignedPolicy policy not None, raw, double now, str beside):
     signer = policy.find(encoded, &remembered)
     if type(signer) is not Signer:
         return signer
-    payload = verify_segments(signer, &segments, &verdict)
+    payload = verify_segments(signer, &segments, &verdict, &old_secret)
     if payload is None:
         return verdict
     if not remembered:

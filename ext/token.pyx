@@ -54,6 +54,7 @@ from keybound._hotpath.native.digest cimport certificate_thumbprint_raw
 from keybound._hotpath.native.signature cimport VerifyKey, verify_raw
 from keybound._hotpath.native.strict_json cimport container_of, footprint_of, reason_of_scan, value_of
 
+from keybound._hotpath.compact import OpenedWithOldSecret
 from keybound._hotpath.header import NO_HEADER, Header, parse_header
 from keybound._hotpath.native import base64url, strict_json
 from keybound._hotpath.contract import (
@@ -141,6 +142,7 @@ cdef class KeyIndex:
             for index, pool in self._unnamed.items()
             if len(pool) == len(self._all[index]) and all([key.kind == KIND_SECRET for key in pool])
         ])
+        self._current = {index: pool[0] for index, pool in self._all.items() if pool[0].kind == KIND_SECRET}
 
     def __reduce__(self):
         raise TypeError("key handles cannot be pickled")
@@ -159,6 +161,10 @@ cdef class KeyIndex:
         if len(pool) == 1 or index in self._secrets:
             return tuple(pool[:MAX_CANDIDATES])
         return REASON_KEY_AMBIGUOUS if pool else REASON_KEY_UNSUITABLE
+
+    def is_old_secret(self, key, int index):
+        """Whether a key is a secret, and not the first for this algorithm, which is the current one."""
+        return self._current.get(index, key) is not key
 
 
 @cython.auto_pickle(False)
@@ -184,6 +190,13 @@ cdef class VerifiedToken:
             with cython.critical_section(self):
                 self._claims = claims
         return claims
+
+    @property
+    def old_secret(self):
+        """Whether it was signed or encrypted with a secret that is being replaced: of several for one
+        algorithm, any but the first.
+        """
+        return self._old_secret
 
     def claim(self, name, default=None):
         """One claim, read-only, without making the others; ``default`` where there is none."""
@@ -263,6 +276,7 @@ cdef Remembered _remembered(bytes encoded, header, KeyIndex keys, tuple candidat
     cdef Remembered known = Remembered.__new__(Remembered)
     known.encoded, known.header, known.keys, known.candidates = encoded, header, keys, candidates
     known.family, known.bits, known.b64 = header.algorithm.family, header.algorithm.bits, header.b64
+    known.current = keys._current.get(header.algorithm.index)
     return known
 
 
@@ -400,6 +414,7 @@ cdef bytes _verify(
     const uint8_t *encoded,
     size_t encoded_len,
     int *verdict,
+    bint *old_secret,
 ):
     """The payload, decoded and verified; or ``None`` and the reason in ``verdict``.
 
@@ -423,18 +438,28 @@ cdef bytes _verify(
             payload = data[payload_at:data_len]
         if proof_len < 0 or payload is None:
             return None
-        verdict[0] = _try(known, data, data_len, proof, proof_len)
+        verdict[0] = _try(known, data, data_len, proof, proof_len, old_secret)
         return payload if verdict[0] == REASON_OK else None
     finally:
         if proof != stack:
             PyMem_Free(proof)
 
 
+cdef bint is_old_secret(Remembered known, key) noexcept:
+    return known.current is not None and known.current is not key
+
+
 cdef int _try(
-    Remembered known, const uint8_t *data, size_t data_len, const uint8_t *proof, size_t proof_len
+    Remembered known,
+    const uint8_t *data,
+    size_t data_len,
+    const uint8_t *proof,
+    size_t proof_len,
+    bint *old_secret,
 ) except -1:
     for key in known.candidates:
         if verify_raw(<VerifyKey>key, known.family, known.bits, data, data_len, proof, proof_len):
+            old_secret[0] = is_old_secret(known, key)
             return REASON_OK
     return REASON_SIGNATURE_INVALID
 
@@ -443,6 +468,7 @@ def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
     """Verify a compact JWS and return its header and payload; a reason if it does not verify."""
     cdef Segments segments
     cdef bytes payload
+    cdef bint old_secret
     cdef int verdict = split_raw(header, raw, &segments)
     if verdict != REASON_OK:
         return verdict
@@ -453,14 +479,14 @@ def open_token(CompiledHeader header not None, KeyIndex keys not None, raw):
         # RFC 7797, 5.2: what stands between two dots is text for a URL.
         if not segments.at[segments.first_dot:segments.second_dot].isascii():
             return REASON_BASE64URL_INVALID
-    payload = verify_segments(known, &segments, &verdict)
+    payload = verify_segments(known, &segments, &verdict, &old_secret)
     if payload is None:
         return verdict
     header.keep(known)
     return (<Remembered>known).header, payload
 
 
-cdef bytes verify_segments(Remembered known, const Segments *segments, int *verdict):
+cdef bytes verify_segments(Remembered known, const Segments *segments, int *verdict, bint *old_secret):
     return _verify(
         known,
         segments.at,
@@ -469,6 +495,7 @@ cdef bytes verify_segments(Remembered known, const Segments *segments, int *verd
         segments.at + segments.second_dot + 1,
         segments.size - segments.second_dot - 1,
         verdict,
+        old_secret,
     )
 
 
@@ -482,6 +509,7 @@ def open_parts(
     """Verify the parts of a JWS whose header has passed its rules (RFC 7515, 5.2)."""
     cdef bytes data = protected + b"." + payload
     cdef bytes opened
+    cdef bint old_secret
     cdef int verdict
     candidates = keys.candidates(header.kid, header.algorithm.index)
     if type(candidates) is not tuple:
@@ -494,6 +522,7 @@ def open_parts(
         <const uint8_t *>PyBytes_AS_STRING(encoded_signature),
         PyBytes_GET_SIZE(encoded_signature),
         &verdict,
+        &old_secret,
     )
     return verdict if opened is None else (header, opened)
 
@@ -510,13 +539,14 @@ cdef _validate(
 ):
     cdef Segments segments
     cdef bytes payload
+    cdef bint old_secret
     cdef int verdict = split_raw(policy._header, raw, &segments)
     if verdict != REASON_OK:
         return verdict
     known = policy._header.choose(segments.at, segments.first_dot, keys)
     if type(known) is not Remembered:
         return known
-    payload = verify_segments(known, &segments, &verdict)
+    payload = verify_segments(known, &segments, &verdict, &old_secret)
     if payload is None:
         return verdict
     policy._header.keep(known)
@@ -529,7 +559,7 @@ cdef _validate(
         proof,
         lasting,
     )
-    return verdict if verdict != REASON_OK else token_of(policy, known, payload)
+    return verdict if verdict != REASON_OK else token_of(policy, known, payload, old_secret)
 
 
 def from_claims(
@@ -559,8 +589,10 @@ def from_claims(
     return verdict if verdict != REASON_OK else _made(result_type, NO_HEADER, payload)
 
 
-cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload):
-    return _made(policy._result_type, known.header, payload)
+cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload, bint old_secret):
+    cdef VerifiedToken token = _made(policy._result_type, known.header, payload)
+    token._old_secret = old_secret
+    return token
 
 
 cdef VerifiedToken _made(result_type, header, bytes payload):
@@ -624,6 +656,8 @@ cdef class Validator:
             result = self._run(self.index(), raw, certificate, dpop)
             if isinstance(result, VerifiedToken):
                 if self._is_revoked is None:
+                    if (<VerifiedToken>result)._old_secret:
+                        self.tell_of_old_secret()
                     KB_COUNT(self._accepted)
                     return result
             elif result == REASON_KEY_UNKNOWN and self._seek is not None:
@@ -643,12 +677,19 @@ cdef class Validator:
     def _conclude(self, result, dpop=None):
         """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
+            if (<VerifiedToken>result)._old_secret:
+                self.tell_of_old_secret()
             KB_COUNT(self._accepted)
             return result
         rejected = self._reject(result) if dpop is None else self._reject(result, dpop)
         if self._outcomes is not None:
             self._outcomes.ended(rejected)
         raise rejected
+
+    cdef int tell_of_old_secret(self) except -1:
+        if self._outcomes is not None:
+            self._outcomes.accepted(0, old_secrets=1)
+        return 0
 
     def _accepted_alone(self):
         """How many tokens were accepted without telling ``outcomes``, which would cost too much."""
@@ -665,6 +706,8 @@ cdef class Validator:
             raw = self._opener.open(raw)
             if isinstance(raw, int):
                 return None
+            if type(raw) is OpenedWithOldSecret:
+                raw = bytes(raw)
         if split_raw(self._policy._header, raw, &segments) != REASON_OK:
             return None
         header = self._policy._header.parse(segments.at[:segments.first_dot])
@@ -682,6 +725,12 @@ cdef class Validator:
             raw = self._opener.open(raw)
             if isinstance(raw, int):
                 return raw
+            if type(raw) is OpenedWithOldSecret:
+                # Kept for nobody: with the current secret the same token is another case.
+                result = _validate(self._policy, keys, bytes(raw), now, &proof, &lasting)
+                if isinstance(result, VerifiedToken):
+                    (<VerifiedToken>result)._old_secret = True
+                return result
         if not self.caches(raw):
             return _validate(self._policy, keys, raw, now, &proof, &lasting)
         known = self.find(keys, raw, now, &proof)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from keybound.keys import FetchEvent
 
-__all__ = ["EventLog", "TokenEvent"]
+__all__ = ["EventLog", "OldSecretEvent", "TokenEvent"]
 
 # Those of logging, which is not loaded for whoever does not log.
 _DEBUG, _INFO, _WARNING = 10, 20, 30
@@ -45,13 +45,29 @@ class TokenEvent:
         return cls(kind, issuer, None, 503)
 
 
+@dataclass(frozen=True)
+class OldSecretEvent:
+    """One call of a validator that has accepted what was signed or encrypted with an old secret.
+
+    Of several secrets for one algorithm, in one set of keys, the first is the current one and the others are
+    old: once nobody uses them any more, they can go.
+
+    :ivar kind: of token, as :class:`keybound.TokenKind` spells it
+    :ivar issuer: as configured, which is the client where that signs; ``None`` where the validator knows none
+    """
+
+    kind: str
+    issuer: str | None
+
+
 class EventLog:
     """Writes each event as a record of :mod:`logging`: for ``notify`` of validators and ``on_event`` of keys.
 
     What is said in words is also in attributes of the record that begin with ``keybound_``, for formatters
     that write fields. Both hold what the operator configured and codes, never anything from a token. A
-    rejection is ``INFO``, for anybody can cause one; that nobody could tell, a failed fetch, and keys that
-    are stale or gone are ``WARNING``. How many of them are written is for the logger's filters to decide.
+    rejection is ``INFO``, for anybody can cause one; that nobody could tell, a failed fetch, keys that
+    are stale or gone, and an old secret in use are ``WARNING``. How many of them are written is for the
+    logger's filters to decide.
 
     :param logger: without one, ``logging.getLogger("keybound")``
     :raises PolicyError: it is no logger
@@ -64,9 +80,14 @@ class EventLog:
             raise PolicyError("logger must be a logging.Logger")
         self._logger = logging.getLogger("keybound") if logger is None else logger
 
-    def __call__(self, event: TokenEvent | FetchEvent) -> None:
+    def __call__(self, event: TokenEvent | OldSecretEvent | FetchEvent) -> None:
         """Write one event."""
-        level, message, fields = _of_token(event) if isinstance(event, TokenEvent) else _of_fetch(event)
+        if isinstance(event, TokenEvent):
+            level, message, fields = _of_token(event)
+        elif isinstance(event, OldSecretEvent):
+            level, message, fields = _of_old_secret(event)
+        else:
+            level, message, fields = _of_fetch(event)
         self._logger.log(level, message, extra={f"keybound_{name}": value for name, value in fields.items()})
 
 
@@ -88,6 +109,11 @@ def _of_token(event: TokenEvent) -> Record:
         return _WARNING, f"nobody could tell whether the {kind} is good", fields
     about = f" ({event.claim})" if event.claim else ""
     return _INFO, f"{kind} rejected: {event.reason}{about}", fields
+
+
+def _of_old_secret(event: OldSecretEvent) -> Record:
+    fields = {"event": "old_secret_used", **vars(event)}
+    return _WARNING, f"{event.kind} accepted by an old secret", fields
 
 
 def _of_fetch(event: FetchEvent) -> Record:

@@ -102,41 +102,41 @@ MEMBERS = {
     "RemoteJWKSet": "aget arefresh_for arefresh_now awarm export_state get import_state peek purge ready "
     "refresh_for refresh_now snapshot stats url warm",
     "AccessToken": "audience authorization_details claim claims client_id confirmation expires_at header "
-    "identifier issued_at issuer scopes subject",
+    "identifier issued_at issuer scopes subject old_secret",
     "IDToken": "audience authenticated_at authentication_context authorized_party claim claims expires_at "
-    "header identifier issued_at issuer nonce session_id subject",
-    "IntrospectionResponse": "audience authorization_details claim claims client_id confirmation expires_at "
-    "header identifier issued_at issuer scopes subject token_type username",
+    "header identifier issued_at issuer nonce session_id subject old_secret",
+    "IntrospectionResponse": "audience authorization_details claim claims client_id confirmation "
+    "expires_at header identifier issued_at issuer scopes subject token_type username old_secret",
     "IntrospectionResponseValidator": "avalidate require notify stats validate clock policy",
     "IntrospectionClient": "avalidate clear_cache notify policy require stats validate",
-    "LogoutToken": "audience claim claims events expires_at header identifier issued_at issuer occurred_at "
-    "session_id subject subject_identifier transaction",
+    "LogoutToken": "audience claim claims events expires_at header identifier issued_at issuer "
+    "occurred_at session_id subject subject_identifier transaction old_secret",
     "LogoutTokenValidator": "avalidate clear_cache notify stats validate clock keys policy",
     "SecurityEventToken": "audience claim claims events expires_at header identifier issued_at issuer "
-    "occurred_at subject subject_identifier transaction",
+    "occurred_at subject subject_identifier transaction old_secret",
     "SecurityEventTokenValidator": "avalidate clear_cache delivery_error notify stats validate "
     "clock keys policy",
     "IDTokenValidator": "avalidate avalidate_hint clear_cache notify stats validate validate_hint "
     "clock keys policy",
     "AccessTokenValidator": "avalidate clear_cache explain require notify stats validate validate_many "
     "clock keys policy",
-    "AuthorizationErrorResponse": "error error_description error_uri signed state",
-    "AuthorizationResponse": "access_token code id_token signed state",
+    "AuthorizationErrorResponse": "error error_description error_uri signed state old_secret",
+    "AuthorizationResponse": "access_token code id_token signed state old_secret",
     "AuthorizationResponseValidator": "avalidate avalidate_response clear_cache from_metadata response_mode "
     "notify stats validate validate_response clock keys policy",
     "AuthorizationDetails": "actions datatypes identifier locations privileges",
     "Demands": "acr_values any_role any_scope authorization_details check max_age role_claim roles scopes",
     "InsufficientScope": "challenge error error_response status",
     "DPoPNonces": "issue recognizes",
-    "DPoPProof": "allowed_algorithms claim claims header identifier issued_at key method nonce "
-    "thumbprint url",
+    "DPoPProof": "allowed_algorithms claim claims header identifier issued_at key method nonce thumbprint "
+    "url old_secret",
     "DPoPProofValidator": "avalidate policy notify stats validate",
     "PresentedCertificate": "from_certificate from_der from_pem from_sha256 thumbprint",
     "AudiencePolicy": "aliases bind bind_metadata client_assertion from_json from_mapping from_toml note "
     "obliges request_object rule to_mapping",
     "CacheSettings": "entries lifetime memory_bytes monotonic",
     "ClientAssertion": "audience claim claims client_id expires_at header identifier issued_at issuer "
-    "subject warning",
+    "subject warning old_secret",
     "ClientAssertionValidator": "avalidate avalidate_form clear_cache notify stats validate validate_form "
     "clock keys policy",
     "Decryption": "allow_compression allow_deprecated allow_missing_cty from_metadata limits open",
@@ -144,9 +144,9 @@ MEMBERS = {
     "kty to_dict",
     "DecryptionKeys": "from_json snapshot",
     "Limits": "decompressed_bytes header_bytes json_depth token_bytes",
-    "RequestObject": "audience binding_message claim claims client_id code_challenge code_challenge_method "
-    "expires_at header identifier issued_at issuer login_hint max_age nonce parameters redirect_uri "
-    "response_mode response_type scopes state subject warning",
+    "RequestObject": "audience binding_message claim claims client_id code_challenge "
+    "code_challenge_method expires_at header identifier issued_at issuer login_hint max_age nonce "
+    "parameters redirect_uri response_mode response_type scopes state subject warning old_secret",
     "RequestObjectValidator": "avalidate clear_cache error_redirect_uri notify stats validate "
     "clock keys policy",
     "TokenRejected": "challenge error error_response status",
@@ -155,7 +155,7 @@ MEMBERS = {
     "BoundAudiencePolicy FORMS Form KINDS Kind Outcome POLICIES Party ReportOnly",
     "jwe": "DecryptedJWE decrypt decrypt_json",
     "jws": "VerifiedJWS verify verify_json",
-    "events": "EventLog TokenEvent",
+    "events": "EventLog OldSecretEvent TokenEvent",
     "metrics": "FAMILIES Family PrometheusCollector Registry Sample observe",
     "profiles": "BRAZIL CAMARA_2024 CAMARA_2026 CDR CIBA CONNECTID FAPI1_ADVANCED FAPI1_BASELINE FAPI2 "
     "FAPI2_DRAFT FAPI2_MESSAGE_SIGNING FAPI2_MTLS_EVERYWHERE FAPI_CIBA OAUTH PRESETS PROFILES Preset RFC9068 "

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import keybound
-from keybound.events import EventLog, TokenEvent
+from keybound.events import EventLog, OldSecretEvent, TokenEvent
 from keybound.keys import FetchEvent, Response
 from keybound.testing import FakeClock, FakeIssuer, make_token
 
@@ -168,6 +168,22 @@ def test_no_answer_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     EventLog()(TokenEvent("access_token", None, None, 503))
     (record,) = caplog.records
     assert (record.levelno, record.keybound_event) == (logging.WARNING, "token_unavailable")
+
+
+def test_an_old_secret_in_use(caplog: pytest.LogCaptureFixture) -> None:
+    """S004-24: it is the operator's own client, so it is worth a warning."""
+    EventLog()(OldSecretEvent("client_assertion", "client-1"))
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (
+        logging.WARNING,
+        "client_assertion accepted by an old secret",
+    )
+    fields = {name: value for name, value in vars(record).items() if name.startswith("keybound_")}
+    assert fields == {
+        "keybound_event": "old_secret_used",
+        "keybound_kind": "client_assertion",
+        "keybound_issuer": "client-1",
+    }
 
 
 def test_fetches_and_stale_keys(caplog: pytest.LogCaptureFixture) -> None:

@@ -24,9 +24,7 @@ def validator_of(issuer: FakeIssuer, keys: Any = None, **options: Any) -> keybou
         issuer=issuer.issuer,
         audience=AUDIENCE,
         keys=keybound.JWKSet.from_json(issuer.jwks()) if keys is None else keys,
-        algorithms=["ES256"],
-        clock=issuer.clock,
-        **options,
+        **{"algorithms": ["ES256"], "clock": issuer.clock, **options},
     )
 
 
@@ -83,6 +81,19 @@ def test_validators_by_name_kind_issuer_and_reason(issuer: FakeIssuer, registry:
     assert values(registry, "tokens.unavailable") == {labels: 0}
     assert values(registry, "cache.hits") == {labels: 1}
     assert values(registry, "cache.entries") == {labels: 1}
+
+
+def test_old_secrets(registry: Registry) -> None:
+    """S004-24: who still uses the former secret is seen from outside."""
+    new, old = (FakeIssuer(alg="HS256", clock=FakeClock()) for _ in range(2))
+    secrets = [keybound.JWK.from_secret(each.key.secret, alg="HS256") for each in (new, old)]
+    validator = validator_of(new, keybound.JWKSet(secrets), algorithms=["HS256"])
+    registry.add("orders", validator)
+    labels = ("orders", "access_token", new.issuer)
+    assert values(registry, "tokens.old_secrets") == {labels: 0}
+    present(validator, new.access_token(audience=AUDIENCE), old.access_token(audience=AUDIENCE))
+    assert values(registry, "tokens.accepted") == {labels: 2}
+    assert values(registry, "tokens.old_secrets") == {labels: 1}
 
 
 def test_validators_without_keys_or_issuer(issuer: FakeIssuer, registry: Registry) -> None:

@@ -175,6 +175,7 @@ def test_public_attributes(token: keybound.AccessToken) -> None:
             "identifier",
             "issued_at",
             "issuer",
+            "old_secret",
             "scopes",
             "subject",
         )

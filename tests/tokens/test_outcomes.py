@@ -309,7 +309,7 @@ class TestOtherKinds:
             with pytest.raises(package.TokenRejected):
                 validator.validate(said)
         rejected = {"json_invalid": 1, "token_inactive": 2}
-        assert validator.stats() == {"accepted": 1, "rejected": rejected, "unavailable": 0}
+        assert validator.stats() == {"accepted": 1, "rejected": rejected, "unavailable": 0, "old_secrets": 0}
 
     def test_dpop_proofs(self, package: ModuleType) -> None:
         clock, key = FakeClock(), SigningKey.generate("ES256")
@@ -322,7 +322,7 @@ class TestOtherKinds:
             with pytest.raises(package.TokenRejected):
                 validator.validate(presented, method=method, url=AUDIENCE)
         rejected = {"claim_mismatch": 1, "dpop_proof_missing": 1, "jti_replayed": 1}
-        assert validator.stats() == {"accepted": 1, "rejected": rejected, "unavailable": 0}
+        assert validator.stats() == {"accepted": 1, "rejected": rejected, "unavailable": 0, "old_secrets": 0}
 
 
 def package_store(package: ModuleType) -> Any:

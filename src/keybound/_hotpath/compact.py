@@ -1,11 +1,17 @@
-"""The compact serialization, split at its dots."""
+"""The compact serialization, split at its dots, and what comes out of one that was encrypted."""
 
 from __future__ import annotations
 
 from keybound._hotpath.contract import HeaderRules
 from keybound.errors import Reason
 
-__all__ = ["split"]
+__all__ = ["OpenedWithOldSecret", "split"]
+
+
+class OpenedWithOldSecret(bytes):
+    """A signed token that was encrypted with a secret which is being replaced."""
+
+    __slots__ = ()
 
 
 def split(rules: HeaderRules, raw: object) -> tuple[bytes, bytes, bytes] | int:

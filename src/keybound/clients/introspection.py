@@ -251,7 +251,7 @@ class IntrospectionClient(Counted):
 
     def _read(self, response: Response) -> bytes | None:
         """:raises TokenRejected: it is no answer"""
-        members = self._validator._members(response.body)
+        members = self._validator._members(response.body, self._outcomes)
         if type(members.get("active")) is not bool:
             raise FetchFailed(FetchOutcome.MALFORMED, status=response.status)
         return self._validator._payload(members)

@@ -162,13 +162,15 @@ _KEYS = OneOf(
                 {key: value, **_SIGNS},
                 needed=("alg",),
                 make=_secrets,
-                texts={key: "the secret, or several, of which any will do"},
+                texts={key: "the secret, or several: the current one first, then old ones that still do"},
                 title=f"JWKSet-from-{key}".replace("_", "-"),
             )
             for key, value in (("secret_env", _VARIABLES), ("secret_file", _CONTENTS))
         },
     }
 )
+
+_OF_A_CLIENT = "the client_secret that the key is made of, or several, the current one first"
 
 _DECRYPTION_KEYS = OneOf(
     {
@@ -193,10 +195,10 @@ _DECRYPTION_KEYS = OneOf(
                 title=f"DecryptionKey-from-{key}".replace("_", "-"),
             )
             for key, value, text in (
-                ("secret_env", _VARIABLES, "the symmetric key, or several"),
-                ("secret_file", _CONTENTS, "the symmetric key, or several"),
-                ("client_secret_env", _VARIABLES, "the client_secret that the key is made of, or several"),
-                ("client_secret_file", _CONTENTS, "the client_secret that the key is made of, or several"),
+                ("secret_env", _VARIABLES, "the symmetric key, or several, the current one first"),
+                ("secret_file", _CONTENTS, "the symmetric key, or several, the current one first"),
+                ("client_secret_env", _VARIABLES, _OF_A_CLIENT),
+                ("client_secret_file", _CONTENTS, _OF_A_CLIENT),
             )
         },
     }

@@ -18,7 +18,7 @@ from keybound.jose.decryption_keys import (
 from keybound.jose.jwe_algorithms import warn_of_deprecated
 from keybound.jose.jwe_header import DecryptionRules
 from keybound.jose.jwe_message import open_compact
-from keybound.jose.nesting import Opener
+from keybound.jose.nesting import OpenedWithOldSecret, Opener
 from keybound.jose.registered_encryption import registered_encryption
 from keybound.limits import DEFAULT_LIMITS, Limits
 
@@ -137,7 +137,9 @@ class Decryption(Opener):
         if isinstance(opened, int):
             return opened
         # What stands in the segments is for the validator to judge; here only what kind of thing it is.
-        return opened.plaintext if _SIGNED.fullmatch(opened.plaintext) else Reason.CONTENT_NOT_SIGNED
+        if not _SIGNED.fullmatch(opened.plaintext):
+            return Reason.CONTENT_NOT_SIGNED
+        return OpenedWithOldSecret(opened.plaintext) if opened.old_secret else opened.plaintext
 
 
 def _serves(keys: DecryptionKeys, rules: DecryptionRules) -> bool:

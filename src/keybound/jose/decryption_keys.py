@@ -21,7 +21,8 @@ class DecryptionKeys:
     """The decryption keys of one recipient, immutable.
 
     Secrets without a ``kid`` stand for each other, as in a :class:`~keybound.JWKSet`: while a secret is
-    exchanged, the old one opens as well as the new one.
+    exchanged, the old one opens as well as the new one. Of several secrets that could be used for a token the
+    first is the current one; validators count what was encrypted with another as ``old_secrets``.
 
     :ivar keys: the usable keys, in the order of the document
     :ivar skipped: why keys of the document were left out, with how many (RFC 7517, 5: ignore what
@@ -100,6 +101,11 @@ class DecryptionKeys:
 
     def __repr__(self) -> str:
         return f"<keybound.DecryptionKeys of {len(self.keys)} keys, {sum(self.skipped.values())} skipped>"
+
+    def _current(self, algorithm: KeyAlgorithm, encryption: ContentEncryption) -> DecryptionKey | None:
+        """The first secret for an algorithm: all others are old."""
+        fitting = (key for key in self.keys if key.kty == "oct" and key._serves(algorithm, encryption, None))
+        return next(fitting, None)
 
     def _candidates(
         self,

@@ -33,11 +33,14 @@ class DecryptedJWE:
         the recipient whose key fitted
     :ivar plaintext: the content, decrypted and decompressed
     :ivar aad: additional authenticated data of the JSON serializations (RFC 7516, 7.2.1), or ``None``
+    :ivar old_secret: whether the key was a secret that is being replaced: of several that could be used, any
+        but the first
     """
 
     header: FrozenDict
     plaintext: bytes
     aad: bytes | None = None
+    old_secret: bool = False
 
 
 class _Content(NamedTuple):
@@ -69,8 +72,11 @@ def open_compact(rules: DecryptionRules, keys: DecryptionKeys, raw: object) -> D
         return Reason.BASE64URL_INVALID
     encrypted_key, iv, ciphertext, tag = (part or b"" for part in decoded)
     content = _Content(iv, ciphertext, tag, protected)
-    plaintext = _open(rules, header, candidates, encrypted_key, content)
-    return plaintext if isinstance(plaintext, int) else DecryptedJWE(header.fields, plaintext)
+    opened = _open(rules, header, candidates, encrypted_key, content)
+    if isinstance(opened, int):
+        return opened
+    plaintext, key = opened
+    return DecryptedJWE(header.fields, plaintext, old_secret=_is_old_secret(keys, header, key))
 
 
 def _split(rules: DecryptionRules, raw: object) -> list[bytes] | int:
@@ -96,6 +102,10 @@ def _candidates(keys: DecryptionKeys, header: JWEHeader) -> tuple[DecryptionKey,
     return keys._candidates(header.kid, header.algorithm, header.encryption, curve)
 
 
+def _is_old_secret(keys: DecryptionKeys, header: JWEHeader, key: DecryptionKey) -> bool:
+    return key.kty == "oct" and keys._current(header.algorithm, header.encryption) is not key
+
+
 def _check_sizes(header: JWEHeader, encrypted_key: bytes, content: _Content) -> int:
     """Sizes that the algorithms leave no choice of: whoever sends others has not tried to encrypt."""
     algorithm, encryption = header.algorithm, header.encryption
@@ -119,8 +129,8 @@ def _open(
     candidates: tuple[DecryptionKey, ...],
     encrypted_key: bytes,
     content: _Content,
-) -> bytes | int:
-    """The plaintext, or a reason: the same one whatever has failed (RFC 7516, 11.5)."""
+) -> tuple[bytes, DecryptionKey] | int:
+    """The plaintext and its key, or a reason: the same one whatever has failed (RFC 7516, 11.5)."""
     # It takes longer to load than all the rest, and most processes never decrypt.
     from keybound.jose.content_encryption import decrypt_content, inflate
     from keybound.jose.key_management import content_key
@@ -133,7 +143,10 @@ def _open(
         found = content_key(header, key, encrypted_key)
         plaintext = decrypt_content(header.encryption, found, iv, authenticated, ciphertext, tag)
         if plaintext is not None:
-            return inflate(plaintext, rules.limits.decompressed_bytes) if header.compressed else plaintext
+            if not header.compressed:
+                return plaintext, key
+            inflated = inflate(plaintext, rules.limits.decompressed_bytes)
+            return inflated if isinstance(inflated, int) else (inflated, key)
     return Reason.DECRYPTION_FAILED
 
 
@@ -160,7 +173,8 @@ def open_document(
         header, candidates, encrypted_key = read
         opened = _open(rules, header, candidates[:attempts], encrypted_key, content)
         if not isinstance(opened, int):
-            return DecryptedJWE(header.fields, opened, aad)
+            plaintext, key = opened
+            return DecryptedJWE(header.fields, plaintext, aad, _is_old_secret(keys, header, key))
         if opened in (Reason.CONTENT_TOO_LARGE, Reason.COMPRESSION_INVALID):
             return opened
         verdicts.append(opened)

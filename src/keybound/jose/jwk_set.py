@@ -34,7 +34,9 @@ class JWKSet:
     def __init__(self, keys: Iterable[JWK], *, skipped: Mapping[str, int] | None = None) -> None:
         """Keys as they are, with the count of those that were left out before.
 
-        Secrets without a ``kid`` stand for each other, so that an old one is accepted beside a new one.
+        Secrets without a ``kid`` stand for each other, so that an old one is accepted beside a new one. Of
+        several secrets for one algorithm the first is the current one; validators count what was signed with
+        another as ``old_secrets``.
 
         :raises InvalidKey: there is no key, secrets share a ``kid`` or stand beside public keys, or more
             than three have none

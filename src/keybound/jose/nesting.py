@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-__all__ = ["Opener"]
+from keybound._hotpath.compact import OpenedWithOldSecret
+
+__all__ = ["OpenedWithOldSecret", "Opener"]
 
 
 class Opener(ABC):
@@ -18,6 +20,7 @@ class Opener(ABC):
         """The compact JWS inside an encrypted token, of which nothing is verified yet; or a reason.
 
         :param raw: the token as ``str`` or ``bytes``, in the compact serialization alone
-        :returns: the signed token, or the number of the :class:`keybound.Reason` why there is none
+        :returns: the signed token, as :class:`OpenedWithOldSecret` where that was the case; or the number of
+            the :class:`keybound.Reason` why there is none
         :raises Unavailable: it cannot tell now
         """

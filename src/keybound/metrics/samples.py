@@ -53,6 +53,7 @@ def _families() -> Iterator[tuple[str, Family]]:
         ("tokens.accepted", (), "Calls that accepted a token"),
         ("tokens.rejected", ("reason",), "Calls that rejected a token, by reason"),
         ("tokens.unavailable", (), "Calls that could not tell"),
+        ("tokens.old_secrets", (), "Calls that accepted a token by an old secret"),
         ("cache.hits", (), "Tokens found in the cache of verified tokens"),
         ("cache.misses", (), "Tokens not found in the cache of verified tokens"),
         ("cache.dropped", (), "Tokens that left the cache of verified tokens"),
@@ -107,6 +108,7 @@ def of_validator(labels: tuple[str, str, str], stats: Mapping[str, Any]) -> Foun
     """:param labels: name, kind and issuer"""
     yield "tokens.accepted", labels, stats["accepted"]
     yield "tokens.unavailable", labels, stats["unavailable"]
+    yield "tokens.old_secrets", labels, stats["old_secrets"]
     for reason, count in stats["rejected"].items():
         yield "tokens.rejected", (*labels, reason), count
     for counter, count in stats.get("cache", {}).items():

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from keybound.errors import KeyboundError, PolicyError, Reason, TokenRejected, Unavailable
-from keybound.events import TokenEvent
+from keybound.events import OldSecretEvent, TokenEvent
 from keybound.keys import background
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Counted", "Counting", "Outcomes"]
 
-Listener = Callable[[TokenEvent], object]
-"""What is told of calls that have not accepted a token."""
+Result = TypeVar("Result")
+
+Listener = Callable[[TokenEvent | OldSecretEvent], object]
+"""What is told of calls that have not accepted a token, and of old secrets that are still in use."""
 
 
 class Outcomes:
@@ -36,14 +38,20 @@ class Outcomes:
         self._issuer = None if policy is None else policy.issuer
         self._listener: Listener | None = None
         self._lock = threading.Lock()
-        self._accepted = self._unavailable = 0
+        self._accepted = self._unavailable = self._old_secrets = 0
         self._rejected: Counter[Reason] = Counter()
         background.adopt(self)
 
-    def accepted(self, tokens: int = 1) -> None:
-        """So many tokens were accepted."""
+    def accepted(self, tokens: int = 1, *, old_secrets: int = 0) -> None:
+        """So many tokens were accepted.
+
+        :param old_secrets: how many of them, or of those that are counted elsewhere, by an old secret
+        """
         with self._lock:
             self._accepted += tokens
+            self._old_secrets += old_secrets
+        for _ in range(old_secrets):
+            self._tell(OldSecretEvent(str(self._kind), self._issuer))
 
     def ended(self, error: KeyboundError) -> None:
         """A call ended with this error."""
@@ -53,11 +61,15 @@ class Outcomes:
         elif isinstance(error, Unavailable):
             with self._lock:
                 self._unavailable += 1
+        if self._listener is not None and isinstance(error, (TokenRejected, Unavailable)):
+            self._tell(TokenEvent.of(error, kind=self._kind, issuer=self._issuer))
+
+    def _tell(self, event: TokenEvent | OldSecretEvent) -> None:
         listener = self._listener
-        if listener is not None and isinstance(error, (TokenRejected, Unavailable)):
+        if listener is not None:
             # An error of whoever listens is none of the token.
             with suppress(Exception):
-                listener(TokenEvent.of(error, kind=self._kind, issuer=self._issuer))
+                listener(event)
 
     def notify(self, listener: Listener | None) -> None:
         """See :meth:`Counting.notify`."""
@@ -75,10 +87,17 @@ class Outcomes:
             raise
 
     def numbers(self) -> dict[str, Any]:
-        """``accepted`` and ``unavailable`` calls, and those ``rejected`` by code of the reason."""
+        """``accepted`` and ``unavailable`` calls, those ``rejected`` by code of the reason, and how many
+        ``old_secrets`` were accepted.
+        """
         with self._lock:
             rejected = {str(reason): count for reason, count in sorted(self._rejected.items())}
-            return {"accepted": self._accepted, "rejected": rejected, "unavailable": self._unavailable}
+            return {
+                "accepted": self._accepted,
+                "rejected": rejected,
+                "unavailable": self._unavailable,
+                "old_secrets": self._old_secrets,
+            }
 
     def _after_fork(self) -> None:
         # The thread that holds it has stayed with the parent.
@@ -94,7 +113,8 @@ class Counting:
         """Counters for operators, since this validator was made.
 
         :returns: how many calls ``accepted`` a token, how many ``rejected`` one, by code of the reason, and
-            for how many the answer was ``unavailable``
+            for how many the answer was ``unavailable``; ``old_secrets``: how many accepted one that was
+            signed or encrypted with an old secret
         """
         return self._outcomes.numbers()
 
@@ -102,7 +122,8 @@ class Counting:
         """Tell ``listener`` of every call that does not accept a token, from now on, and nobody else.
 
         It is called with a :class:`keybound.events.TokenEvent` in the thread of the call, which waits for it,
-        as often as anybody presents bad tokens; what it raises is ignored.
+        as often as anybody presents bad tokens; what it raises is ignored. Of an accepted token it hears only
+        if an old secret was in use, by a :class:`keybound.events.OldSecretEvent`.
 
         :param listener: a function such as :class:`keybound.events.EventLog`; ``None`` for nobody
         :raises PolicyError: it cannot be called
@@ -132,15 +153,15 @@ def _counted(method: Callable[..., Any]) -> Callable[..., Any]:
 
         @functools.wraps(method)
         async def awaiting(self: Counted, *given: Any, **named: Any) -> Any:
-            with _Call(self._outcomes):
-                return await method(self, *given, **named)
+            with _Call(self._outcomes) as call:
+                return call.ends_with(await method(self, *given, **named))
 
         return awaiting
 
     @functools.wraps(method)
     def calling(self: Counted, *given: Any, **named: Any) -> Any:
-        with _Call(self._outcomes):
-            return method(self, *given, **named)
+        with _Call(self._outcomes) as call:
+            return call.ends_with(method(self, *given, **named))
 
     return calling
 
@@ -152,14 +173,21 @@ _counting: ContextVar[Outcomes | None] = ContextVar("_counting", default=None)
 class _Call:
     """One call from outside, counted when it ends."""
 
-    __slots__ = ("_before", "_outcomes")
+    __slots__ = ("_before", "_old_secrets", "_outcomes")
 
     def __init__(self, outcomes: Outcomes) -> None:
         self._outcomes = outcomes
+        self._old_secrets = 0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Call:
         self._before = _counting.get()
         _counting.set(self._outcomes)
+        return self
+
+    def ends_with(self, result: Result) -> Result:
+        """What the call is about to return."""
+        self._old_secrets = int(getattr(result, "old_secret", False))
+        return result
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -168,6 +196,6 @@ class _Call:
         if self._before is self._outcomes:
             return
         if error is None:
-            self._outcomes.accepted()
+            self._outcomes.accepted(old_secrets=self._old_secrets)
         elif isinstance(error, KeyboundError):
             self._outcomes.ended(error)

@@ -214,7 +214,8 @@ class Described(Configured):
         """Counters for operators, since this validator was made.
 
         :returns: how many calls ``accepted`` a token, how many ``rejected`` one, by code of the reason, and
-            for how many the answer was ``unavailable``; ``cache``: empty if it has no cache; ``tables``: of
+            for how many the answer was ``unavailable``; ``old_secrets``: how many accepted one that was
+            signed or encrypted with an old secret; ``cache``: empty if it has no cache; ``tables``: of
             the tables of hot keys, which the whole process shares
         """
         return super().stats() | {

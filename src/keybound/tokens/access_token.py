@@ -242,7 +242,8 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
             for result, dpop in zip(results, proofs, strict=True)
         ]
         rejected = [answer for answer in answers if isinstance(answer, TokenRejected)]
-        self._outcomes.accepted(len(answers) - len(rejected))
+        old_secrets = sum(isinstance(answer, AccessToken) and answer.old_secret for answer in answers)
+        self._outcomes.accepted(len(answers) - len(rejected), old_secrets=old_secrets)
         for error in rejected:
             self._outcomes.ended(error)
         return answers

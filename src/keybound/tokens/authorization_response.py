@@ -67,6 +67,11 @@ class _Response:
         """Whether the authorization server signed it."""
         return self.token is not None
 
+    @property
+    def old_secret(self) -> bool:
+        """Whether it was signed or encrypted with a secret of the client that is being replaced."""
+        return self.token is not None and self.token.old_secret
+
     def __repr__(self) -> str:
         return f"<keybound.{type(self).__name__} {'signed' if self.signed else 'plain'}>"
 

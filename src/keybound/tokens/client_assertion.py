@@ -42,7 +42,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
 
     :param client_id: the client, which must be ``iss`` and ``sub`` of its assertions (RFC 7523, 3)
     :param keys: the client's keys: a :class:`~keybound.JWKSet`, a single :class:`~keybound.JWK`, or a key
-        source; for ``client_secret_jwt`` its secret, and for a while the former one as well
+        source; for ``client_secret_jwt`` its secret, and for a while the former one behind it
     :param audience: an audience policy bound to this authorization server, which judges ``aud`` at each
         endpoint; the server's metadata, for the audience policy of the profile; or, where the profile has
         none, a text or several, of which one must be in ``aud``, whatever the endpoint
@@ -142,7 +142,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         except KeyboundError as error:
             self._outcomes.ended(error)
             raise
-        self._outcomes.accepted()
+        self._outcomes.accepted(old_secrets=int(assertion.old_secret))
         return assertion
 
     async def avalidate(
@@ -154,7 +154,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         except KeyboundError as error:
             self._outcomes.ended(error)
             raise
-        self._outcomes.accepted()
+        self._outcomes.accepted(old_secrets=int(assertion.old_secret))
         return assertion
 
     def validate_form(

@@ -20,7 +20,7 @@ from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
 from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
 from keybound.profiles.oauth import OAUTH
-from keybound.tokens._outcomes import Counted
+from keybound.tokens._outcomes import Counted, Outcomes
 from keybound.tokens._validator import (
     HasClaims,
     Token,
@@ -217,17 +217,22 @@ class IntrospectionResponseValidator(Requiring, Counted):
         payload = self._payload(await self._amembers(raw))
         return await self._apresent(active(payload, beside), beside)
 
-    def _members(self, raw: Any) -> Mapping[str, Any]:
+    def _members(self, raw: Any, outcomes: Outcomes | None = None) -> Mapping[str, Any]:
         """What the authorization server says.
 
+        :param outcomes: counts an old secret, in place of those of this validator
         :raises TokenRejected: it is not the authorization server that says it, or it says nothing
         :raises Unavailable: the key source cannot answer now
         """
-        return self._plain(raw) if self._signed is None else self._signed.members(raw)
+        if self._signed is None:
+            return self._plain(raw)
+        return self._signed.members(raw, outcomes or self._outcomes)
 
     async def _amembers(self, raw: Any) -> Mapping[str, Any]:
         """:meth:`_members` in an event loop."""
-        return self._plain(raw) if self._signed is None else await self._signed.amembers(raw)
+        if self._signed is None:
+            return self._plain(raw)
+        return await self._signed.amembers(raw, self._outcomes)
 
     def _present(self, payload: bytes, beside: Beside) -> IntrospectionResponse:
         """The answer, unless anything speaks against the token here and now.
@@ -355,22 +360,26 @@ class _Named:
 class _SignedAnswers(TokenValidator[Token]):
     """The JWT around an answer (RFC 9701, 5), which is good for nothing else."""
 
-    def members(self, raw: Any) -> Mapping[str, Any]:
+    def members(self, raw: Any, outcomes: Outcomes) -> Mapping[str, Any]:
         """The answer inside.
+
+        :param outcomes: counts an old secret: an answer may be kept, and has its signature verified once
 
         :raises TokenRejected: it is not an answer of this authorization server for this resource server
         :raises Unavailable: the key source cannot answer now
         """
-        return self._members_of(self._open(raw))
+        return self._members_of(self._open(raw), outcomes)
 
-    async def amembers(self, raw: Any) -> Mapping[str, Any]:
+    async def amembers(self, raw: Any, outcomes: Outcomes) -> Mapping[str, Any]:
         """:meth:`members` in an event loop, which it never blocks."""
-        return self._members_of(await self._aopen(raw))
+        return self._members_of(await self._aopen(raw), outcomes)
 
-    def _members_of(self, token: Token) -> Mapping[str, Any]:
+    def _members_of(self, token: Token, outcomes: Outcomes) -> Mapping[str, Any]:
         members = token.claim("token_introspection")
         if not isinstance(members, Mapping):
             raise self._rejection(Reason.CLAIM_INVALID, "token_introspection")
+        if token.old_secret:
+            outcomes.accepted(0, old_secrets=1)
         return members
 
 

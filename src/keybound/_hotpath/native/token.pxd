@@ -17,6 +17,8 @@ cdef class KeyIndex:
     cdef dict _all
     cdef dict _unnamed
     cdef frozenset _secrets
+    # By index of the algorithm: the first of the secrets for it.
+    cdef dict _current
 
     cpdef candidates(self, kid, int index)
 
@@ -25,6 +27,7 @@ cdef class VerifiedToken:
     cdef object _header
     cdef bytes _payload
     cdef object _claims
+    cdef bint _old_secret
 
 
 cdef class SelfSignedToken(VerifiedToken):
@@ -41,6 +44,8 @@ cdef class Remembered:
     cdef object header
     cdef KeyIndex keys
     cdef tuple candidates
+    # The one secret that is not old; None where no secret is meant.
+    cdef object current
     cdef int family, bits
     cdef bint b64
 
@@ -76,6 +81,7 @@ cdef class Validator:
     cdef dict _thumbprints
 
     cdef _run(self, KeyIndex keys, raw, certificate, dpop)
+    cdef int tell_of_old_secret(self) except -1
     cdef KeyIndex index(self)
     cdef double now(self) except? -1.0
     cdef bint caches(self, raw) except -1
@@ -85,7 +91,8 @@ cdef class Validator:
 
 
 cdef int split_raw(CompiledHeader header, raw, Segments *segments) except -1
-cdef bytes verify_segments(Remembered known, const Segments *segments, int *verdict)
+cdef bytes verify_segments(Remembered known, const Segments *segments, int *verdict, bint *old_secret)
+cdef bint is_old_secret(Remembered known, key) noexcept
 cdef int add_key(kb_proof *proof, dpop, raw) except -1
 cdef str spelling(raw)
-cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload)
+cdef VerifiedToken token_of(CompiledPolicy policy, Remembered known, bytes payload, bint old_secret)

@@ -84,6 +84,7 @@ def validate(policy: SelfSignedPolicy, raw: object, now: float, beside: str | No
         ("_header", header),
         ("_payload", payload),
         ("_claims", None),
+        ("_old_secret", False),
         ("_digest", key.thumbprint),
         ("_beside", beside),
         ("_allowed", policy._header.rules),

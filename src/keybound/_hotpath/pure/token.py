@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
-from keybound._hotpath.compact import split
+from keybound._hotpath.compact import OpenedWithOldSecret, split
 from keybound._hotpath.contract import ENTRY_BYTES, ClaimRules, HeaderRules, Kind
 from keybound._hotpath.header import NO_HEADER, Header, NoHeader, parse_header
 from keybound._hotpath.pure import base64url, claims, signature, strict_json
@@ -42,7 +42,7 @@ _CLAIM_FAMILY = 5
 class KeyIndex:
     """Key handles by ``kid``, immutable: one snapshot of a key set."""
 
-    __slots__ = ("_all", "_by_kid", "_secrets", "_unnamed")
+    __slots__ = ("_all", "_by_kid", "_current", "_secrets", "_unnamed")
 
     def __init__(self, entries: Iterable[tuple[str | None, VerifyKey, int]]) -> None:
         """:param entries: ``(kid, key, mask)``, the mask holding a bit per algorithm the key may verify"""
@@ -63,6 +63,7 @@ class KeyIndex:
             for index, pool in self._unnamed.items()
             if len(pool) == len(self._all[index]) and all(key.kind == Kind.SECRET for key in pool)
         )
+        self._current = {index: pool[0] for index, pool in self._all.items() if pool[0].kind == Kind.SECRET}
 
     def candidates(self, kid: str | None, index: int) -> tuple[VerifyKey, ...] | int:
         """The keys to try for a token, at most three, or the reason why there is none.
@@ -82,15 +83,20 @@ class KeyIndex:
             return tuple(pool[:MAX_CANDIDATES])
         return Reason.KEY_AMBIGUOUS if pool else Reason.KEY_UNSUITABLE
 
+    def is_old_secret(self, key: VerifyKey, index: int) -> bool:
+        """Whether a key is a secret, and not the first for this algorithm, which is the current one."""
+        return self._current.get(index, key) is not key
+
 
 class VerifiedToken:
     """Header and claims that passed every check. Made by :func:`validate` alone; immutable."""
 
-    __slots__ = ("_claims", "_header", "_payload")
+    __slots__ = ("_claims", "_header", "_old_secret", "_payload")
 
     _header: Header | NoHeader
     _payload: bytes
     _claims: FrozenDict | None
+    _old_secret: bool
 
     def __init__(self) -> None:
         raise TypeError("a verified token comes from a validator")
@@ -106,6 +112,13 @@ class VerifiedToken:
         if self._claims is None:
             object.__setattr__(self, "_claims", strict_json.load_frozen(self._payload))
         return cast(FrozenDict, self._claims)
+
+    @property
+    def old_secret(self) -> bool:
+        """Whether it was signed or encrypted with a secret that is being replaced: of several for one
+        algorithm, any but the first.
+        """
+        return self._old_secret
 
     def claim(self, name: str, default: Any = None) -> Any:
         """One claim, read-only, without making the others; ``default`` where there is none."""
@@ -184,6 +197,11 @@ class CompiledPolicy:
 
 def open_token(header: CompiledHeader, keys: KeyIndex, raw: object) -> tuple[Header, bytes] | int:
     """Verify a compact JWS and return its header and payload; a reason if it does not verify."""
+    opened = _open(header, keys, raw)
+    return opened if isinstance(opened, int) else opened[:2]
+
+
+def _open(header: CompiledHeader, keys: KeyIndex, raw: object) -> tuple[Header, bytes, bool] | int:
     parts = split(header.rules, raw)
     if isinstance(parts, int):
         return parts
@@ -193,7 +211,7 @@ def open_token(header: CompiledHeader, keys: KeyIndex, raw: object) -> tuple[Hea
     if not parsed.b64 and not parts[1].isascii():
         # RFC 7797, 5.2: what stands between two dots is text for a URL.
         return Reason.BASE64URL_INVALID
-    opened = open_parts(parsed, keys, *parts)
+    opened = _open_parts(parsed, keys, *parts)
     if not isinstance(opened, int):
         header._keep(parts[0], parsed)
     return opened
@@ -208,6 +226,14 @@ def open_parts(
     :param payload: encoded payload, or the payload as it is where ``header.b64`` is false (RFC 7797, 3)
     :returns: header and decoded payload, or a reason
     """
+    opened = _open_parts(header, keys, protected, payload, encoded_signature)
+    return opened if isinstance(opened, int) else opened[:2]
+
+
+def _open_parts(
+    header: Header, keys: KeyIndex, protected: bytes, payload: bytes, encoded_signature: bytes
+) -> tuple[Header, bytes, bool] | int:
+    """Header, decoded payload, and whether the secret was an old one; or a reason."""
     candidates = keys.candidates(header.kid, header.algorithm.index)
     if isinstance(candidates, int):
         return candidates
@@ -219,7 +245,7 @@ def open_parts(
     family, bits = header.algorithm.family, header.algorithm.bits
     for key in candidates:
         if signature.verify(key, family, bits, data, proof):
-            return header, decoded
+            return header, decoded, keys.is_old_secret(key, header.algorithm.index)
     return Reason.SIGNATURE_INVALID
 
 
@@ -238,14 +264,14 @@ def validate(
     :param proof: the presented client certificate in DER, or its SHA-256 (32 bytes), or ``None``
     :param jkt: see :func:`~keybound._hotpath.pure.claims.check`
     """
-    opened = open_token(policy._header, keys, raw)
+    opened = _open(policy._header, keys, raw)
     if isinstance(opened, int):
         return opened
-    header, payload = opened
+    header, payload, old_secret = opened
     verdict = claims.check(policy._claim_rules, payload, policy._header.rules.json_depth, now, proof, jkt)
     if verdict != OK:
         return verdict
-    return _token_of(policy._result_type, header, payload)
+    return _token_of(policy._result_type, header, payload, old_secret)
 
 
 def from_claims(
@@ -269,11 +295,14 @@ def from_claims(
     return _token_of(result_type, NO_HEADER, payload) if verdict == OK else verdict
 
 
-def _token_of(result_type: type[VerifiedToken], header: Header | NoHeader, payload: bytes) -> VerifiedToken:
+def _token_of(
+    result_type: type[VerifiedToken], header: Header | NoHeader, payload: bytes, old_secret: bool = False
+) -> VerifiedToken:
     token = object.__new__(cast(Any, result_type))
     object.__setattr__(token, "_header", header)
     object.__setattr__(token, "_payload", payload)
     object.__setattr__(token, "_claims", None)
+    object.__setattr__(token, "_old_secret", old_secret)
     return cast(VerifiedToken, token)
 
 
@@ -356,7 +385,7 @@ class Validator(Generic[Result]):
         """What :meth:`validate` answers or raises for what the road says."""
         if isinstance(result, VerifiedToken):
             if self._outcomes is not None:
-                self._outcomes.accepted()
+                self._outcomes.accepted(old_secrets=int(result.old_secret))
             return cast(Result, result)
         rejected = self._reject(result) if dpop is None else self._reject(result, dpop)
         if self._outcomes is not None:
@@ -377,6 +406,8 @@ class Validator(Generic[Result]):
             raw = self._opener.open(raw)
             if isinstance(raw, int):
                 return None
+            if type(raw) is OpenedWithOldSecret:
+                raw = bytes(raw)
         parts = split(self._policy._header.rules, raw)
         header = self._policy._header.parse(parts[0]) if not isinstance(parts, int) else parts
         return None if isinstance(header, int) else header.kid
@@ -389,6 +420,12 @@ class Validator(Generic[Result]):
             raw = self._opener.open(raw)
             if isinstance(raw, int):
                 return raw
+            if type(raw) is OpenedWithOldSecret:
+                # Kept for nobody: with the current secret the same token is another case.
+                result = validate(self._policy, keys, bytes(raw), now, proof, jkt)
+                if isinstance(result, VerifiedToken):
+                    object.__setattr__(result, "_old_secret", True)
+                return result
         if self._cache is None or not self._may_be_cached(raw):
             return validate(self._policy, keys, raw, now, proof, jkt)
         # One spelling for str and bytes alike; what is not ASCII is never stored.
