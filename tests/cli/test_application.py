@@ -13,7 +13,6 @@ from click.testing import CliRunner
 import keybound
 from keybound.cli import output
 from keybound.cli.application import application
-from keybound.errors import Unavailable
 
 COMMANDS = sorted(application.commands)
 
@@ -102,7 +101,6 @@ def test_no_wrong_call_is_left_out(shell):
 @pytest.mark.parametrize(
     ("problem", "shown"),
     [
-        (Unavailable("the keys cannot be had now"), "the keys cannot be had now"),
         (RuntimeError("eyJhbGciOiJub25lIn0"), "RuntimeError"),
         (KeyboardInterrupt(), "interrupted"),
     ],
@@ -117,6 +115,24 @@ def test_what_nobody_expected_is_one_line_and_status_1(monkeypatch, shell, probl
     assert shown in result.output
     assert "eyJ" not in result.output
     assert shell.json("about")[1]["error"]["message"].endswith(shown)
+
+
+def test_an_outage_is_no_rejection(shell, world):
+    configuration = b"""
+        [keys.main]
+        jwks_uri = "https://localhost:1/jwks"
+        [validators.accounts]
+        kind = "access_token"
+        issuer = "https://as.example.com"
+        audience = "https://rs.example.com/"
+        keys = "main"
+        algorithms = ["ES256"]
+    """
+    path = shell.write("gateway.toml", configuration)
+    for command in ("verify", "explain"):
+        status, document = shell.json(command, "--config", path, world.token())
+        assert status == 3
+        assert document["error"]["kind"] == "unavailable"
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

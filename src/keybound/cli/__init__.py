@@ -12,7 +12,7 @@ def main() -> NoReturn:
     """Run the command line with the arguments of this process; always exits.
 
     Status 0: accepted or fine; 1: rejected, not as expected, or interrupted; 2: the call, a file or
-    the policy is at fault.
+    the policy is at fault; 3: nobody can tell now.
     """
     try:
         from keybound.cli.application import application

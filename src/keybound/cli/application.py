@@ -24,7 +24,7 @@ from keybound.cli.lint import lint
 from keybound.cli.profile import profile
 from keybound.cli.thumbprint import thumbprint
 from keybound.cli.verify import verify
-from keybound.errors import KeyboundError, PolicyError
+from keybound.errors import KeyboundError, PolicyError, Unavailable
 
 __all__ = ["application"]
 
@@ -66,7 +66,8 @@ class Application(click.Group):
 def application(ctx: click.Context) -> None:
     """Validate key-bound OAuth access tokens (RFC 9068, RFC 8705) from the command line.
 
-    Exit status: 0 accepted or fine, 1 rejected or not as expected, 2 a wrong call, file or policy.
+    Exit status: 0 accepted or fine, 1 rejected or not as expected, 2 a wrong call, file or policy,
+    3 nobody can tell now, such as when the issuer's keys cannot be fetched.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -85,6 +86,10 @@ def _report(problem: Exception, *, as_json: bool) -> int:
     if isinstance(problem, PolicyError):
         output.show_error("policy", str(problem), as_json=as_json)
         return 2
+    if isinstance(problem, Unavailable):
+        # A script that takes 1 for a rejection must not take an outage for one.
+        output.show_error("unavailable", str(problem), as_json=as_json)
+        return 3
     if isinstance(problem, OSError):
         # Most likely standard output itself, so this is the one error that JSON on it cannot carry.
         _give_up(sys.stdout)
