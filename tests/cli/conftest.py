@@ -52,9 +52,9 @@ class Shell:
         }
         return [part for name, value in chosen.items() for part in (f"--{name}", str(value))]
 
-    def run(self, *arguments: str, stdin: bytes | None = None) -> Result:
+    def run(self, *arguments: str, stdin: bytes | None = None, columns: int = 200) -> Result:
         """A command in this process. It ends by exiting, never by any other exception."""
-        environment = {"COLUMNS": "200", "NO_COLOR": "1"}
+        environment = {"COLUMNS": str(columns), "NO_COLOR": "1"}
         result = CliRunner().invoke(application, list(arguments), input=stdin, env=environment)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         assert "Traceback" not in result.output

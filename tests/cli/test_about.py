@@ -21,3 +21,9 @@ def test_tables_show_backend_and_every_algorithm(shell):
         *facts["algorithms"],
     ):
         assert text in result.output
+
+
+def test_a_person_reads_words(shell):
+    shown = shell.run("about").output
+    assert "{" not in shown
+    assert str(keybound.about()["tables"]["limit_bytes"]) in shown

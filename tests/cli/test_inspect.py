@@ -157,3 +157,12 @@ def test_the_readable_half_of_a_broken_token_is_shown(shell, world):
     assert document["header"] == world.header()
     assert document["claims"] is None
     assert [problem["where"] for problem in document["problems"]] == ["payload"]
+
+
+def test_what_is_no_token_alone_is_told(shell, world, leaks_nothing):
+    token = world.token()
+    for typed in (f"Bearer {token}", f"dpop {token}", shell.files["jwks"]):
+        status, document = shell.json("inspect", typed)
+        assert status == 2
+        leaks_nothing(token, Exception(str(document)))
+    assert "write @ before it" in shell.json("inspect", shell.files["jwks"])[1]["error"]["message"]

@@ -52,7 +52,7 @@ def test_errors(shell):
     assert [finding["rule"] for finding in document["findings"]] == ["binding-weakened"]
     result = shell.run("lint", path)
     assert result.exit_code == 1
-    assert "1 errors, 0 warnings" in result.stdout
+    assert "1 error, 0 warnings" in result.stdout
 
 
 def test_standard_input(shell, monkeypatch):
@@ -79,3 +79,15 @@ def test_the_schema(shell):
 def test_wrong_calls(shell):
     assert shell.run("lint").exit_code == 2
     assert shell.run("lint", "--schema", "x.toml").exit_code == 2
+
+
+def test_places_can_be_copied_from_a_narrow_terminal(shell):
+    text = CLEAN.replace("main", "a-name-of-some-length").replace("jwks.json", "nowhere.json")
+    path = shell.write("gateway.toml", text.encode())
+    shown = shell.run("lint", path, columns=30).stdout.splitlines()
+    assert shown == [
+        "warning  keys.a-name-of-some-length.jwks_file",
+        "         there is no such file",
+        "         not-here",
+        "0 errors, 1 warning",
+    ]

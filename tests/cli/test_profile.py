@@ -53,6 +53,21 @@ def test_preset_with_its_templates(shell):
     assert document["expected_claims"] == {"ver": "2.0", "tid": "{tenant}"}
 
 
+def test_what_does_not_differ_and_what_cannot(shell):
+    assert shell.run("profile", "fapi2", "fapi2").stdout == "nothing differs\n"
+    assert shell.json("profile", "fapi2", "entra-v2")[0] == 2
+    assert shell.json("profile", "entra-v2", "fapi2")[0] == 2
+
+
+def test_names_of_switches_are_not_broken(shell):
+    shown = shell.run("profile", "fapi2", "fapi1-advanced", columns=80).stdout
+    assert "request_object.max_expiry_distance " in shown
+
+
+def test_help_does_not_repeat_every_name(shell):
+    assert "[OPTIONS] [NAME] [OTHER]" in shell.run("profile", "--help").output
+
+
 def test_wrong_names(shell):
     assert shell.json("profile", "fapi3")[0] == 2
     assert shell.json("profile", "fapi2", "nothing")[0] == 2

@@ -25,7 +25,10 @@ def about(as_json: bool) -> int:
 
 
 def _render(screen: Console, document: Mapping[str, Any]) -> None:
-    show_facts(screen, ((name, _words(value)) for name, value in document.items() if name != "algorithms"))
+    # The algorithms have a table of their own; how many keys this new process holds tells nobody anything.
+    shown = {name: value for name, value in document.items() if name not in ("algorithms", "tables")}
+    hot = {"tables_for": document["tables"]["algorithms"], "tables_limit": document["tables"]["limit_bytes"]}
+    show_facts(screen, ((name, _words(value)) for name, value in (shown | hot).items()))
     table = grid("alg", "verified by", title="Algorithms")
     for name, library in document["algorithms"].items():
         table.add_row(name, library)

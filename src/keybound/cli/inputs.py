@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,6 +53,11 @@ class Token(Document):
             return super().convert(value, param, ctx).strip()
         if value.startswith("@"):
             return super().convert(value[1:], param, ctx).strip()
+        if value.lower().startswith(("bearer ", "dpop ")):
+            self.fail("give the token alone, without the scheme before it", param, ctx)
+        with suppress(OSError, ValueError):  # a token is too long for a name, and may hold a NUL
+            if Path(value).is_file():
+                self.fail("is the name of a file; write @ before it", param, ctx)
         return bytes(value.encode("utf-8", "surrogateescape"))
 
 

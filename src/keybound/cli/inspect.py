@@ -152,7 +152,9 @@ def _header_reasons(header: dict[str, Any]) -> Iterator[Reason]:
 
 def _about_claims(claims: dict[str, Any], now: float) -> Iterator[dict[str, str]]:
     for check in claim_checks(_CLAIM_RULES, claims, now, None):
-        if check.reason is not None and check.reason not in _NOT_IN_THE_TOKEN:
+        if check.reason is Reason.LIFETIME_TOO_LONG:
+            yield _warning(check.reason.code, "The token is valid for more than a day")
+        elif check.reason is not None and check.reason not in _NOT_IN_THE_TOKEN:
             yield _warning(check.reason.code, check.reason.description)
 
 

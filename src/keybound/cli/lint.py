@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from keybound.cli.inputs import Command, Document
-from keybound.cli.output import grid, json_option, show, verdict
+from keybound.cli.output import json_option, show, verdict
 
 if TYPE_CHECKING:
     from keybound.configuration import Finding
@@ -63,11 +64,16 @@ def lint(file: str | bytes | None, strict: bool, schema: bool, as_json: bool) ->
 
 
 def _render(screen: Console, findings: Sequence[Finding], errors: int) -> None:
-    table = grid("", "Where", "What", "Rule", "Source")
     for finding in findings:
-        severity = Text(finding.severity, _STYLES[finding.severity])
-        table.add_row(severity, finding.place, finding.message, finding.rule, finding.source.replace("`", ""))
-    if findings:
-        screen.print(table)
-    counted = f"{errors} errors, {len(findings) - errors} warnings"
+        # Lines and no table: places are long, and to be copied whole.
+        severity = (finding.severity.ljust(8), _STYLES[finding.severity])
+        screen.print(Text.assemble(severity, " ", (finding.place, "label")), soft_wrap=True)
+        source = "" if finding.source.startswith("none:") else finding.source.replace("`", "")
+        for line in (Text(finding.message), Text(f"{finding.rule}  {source}".rstrip(), "quiet")):
+            screen.print(Padding(line, (0, 0, 0, 9), expand=False))
+    counted = f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}"
     screen.print(verdict(not errors, counted if findings else "nothing found"))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -22,13 +22,14 @@ _NAMES = (*PROFILES, *PRESETS)
 
 
 @click.command(cls=Command)
-@click.argument("name", type=OneOf(_NAMES), required=False)
-@click.argument("other", type=OneOf(_NAMES), required=False)
+@click.argument("name", type=OneOf(_NAMES), required=False, metavar="[NAME]")
+@click.argument("other", type=OneOf(_NAMES), required=False, metavar="[OTHER]")
 @json_option
 def profile(name: str | None, other: str | None, as_json: bool) -> int:
-    """Show a profile or a preset by its NAME, what differs in OTHER, or the list of all.
+    """Show profiles and presets, or how two of them differ.
 
-    A profile is a named set of demands on every kind of token; a preset tells what the tokens of a
+    Without NAME: the list of all. With NAME: what it demands. With OTHER as well: what differs there. A
+    profile is a named set of demands on every kind of token; a preset tells what the tokens of a
     well-known issuer look like.
     """
     if name is None:
@@ -39,6 +40,8 @@ def profile(name: str | None, other: str | None, as_json: bool) -> int:
         document = _switches(name)
         columns, rows = ("Switch", name), [*document.items()]
     else:
+        if (name in PROFILES) != (other in PROFILES):
+            raise click.UsageError("a profile and a preset have nothing in common to compare")
         document = _differences(name, other)
         columns = ("Switch", name, other)
         rows = [(switch, *values.values()) for switch, values in document.items()]
@@ -107,8 +110,12 @@ def _plain(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _render(screen: Console, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+def _render(screen: Console, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    if not rows:
+        screen.print("nothing differs")
+        return
     table = grid(*columns)
+    table.columns[0].no_wrap = True  # to be copied whole
     for row in rows:
         table.add_row(*(_words(value) for value in row))
     screen.print(table)
