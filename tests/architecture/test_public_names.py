@@ -108,7 +108,7 @@ MEMBERS = {
     "IntrospectionResponse": "audience authorization_details claim claims client_id confirmation "
     "expires_at header identifier issued_at issuer scopes subject token_type username old_secret",
     "IntrospectionResponseValidator": "avalidate require notify stats validate clock policy",
-    "IntrospectionClient": "avalidate clear_cache notify policy require stats validate",
+    "IntrospectionClient": "avalidate clear_cache local notify policy require stats validate",
     "LogoutToken": "audience claim claims events expires_at header identifier issued_at issuer "
     "occurred_at session_id subject subject_identifier transaction old_secret",
     "LogoutTokenValidator": "avalidate clear_cache notify stats validate clock keys policy",

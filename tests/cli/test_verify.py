@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keybound.cli.inputs import MAX_INPUT_BYTES
-from keybound.testing import OMIT, FakeIssuer, SigningKey
+from keybound.testing import OMIT, FakeIssuer, IssuerServer, SigningKey, faults
 
 KEYS_OF_DOCUMENT = [
     "accepted",
@@ -266,6 +266,71 @@ def test_a_file_is_the_whole_policy(shell, world, options):
     path = shell.write("gateway.toml", (CONFIGURATION + ACCOUNTS).encode())
     status, document = shell.json("verify", world.token(), "--config", path, *options)
     assert (status, document["error"]["kind"]) == (2, "usage")
+
+
+ROUTER = """
+[validators.other]
+kind = "access_token"
+issuer = "https://other.example.com"
+audience = "https://rs.example.com/"
+keys = "main"
+algorithms = ["ES256"]
+binding = "ignore"
+
+[routers.both]
+validators = ["accounts", "other"]
+"""
+
+
+def test_a_router_of_a_file(shell, world):
+    path = shell.write("gateway.toml", (CONFIGURATION + ACCOUNTS + ROUTER).encode())
+    options = ["--config", path, "--validator", "both", "--now", str(world.now)]
+    for command in ("verify", "explain"):
+        assert shell.json(command, world.token(), *options)[0] == 0
+        status, document = shell.json(command, world.token(iss="https://unknown.example"), *options)
+        assert (status, document["reason"]) == (1, "iss_unknown")
+    bound = world.token(certificate=world.client)
+    certified = [*options, "--certificate", shell.files["certificate"]]
+    assert "bound to the presented certificate" in shell.run("verify", bound, *certified).output
+    unchecked = world.token(certificate=world.client, iss="https://other.example.com")
+    assert "was NOT checked" in shell.run("verify", unchecked, *options).output
+
+
+OPAQUE = """
+[validators.answers]
+kind = "introspection_response"
+issuer = "https://as.example.com/tenant"
+audience = "https://rs.example.com/"
+
+[introspection_clients.opaque]
+endpoint = "{endpoint}"
+validator = "answers"
+local = "accounts"
+authentication = {{ method = "client_secret_post", client_id = "rs-1", client_secret_file = "secret" }}
+transport = {{ ca_file = "ca.pem" }}
+"""
+
+
+def test_an_introspection_client_of_a_file(shell, world):
+    with IssuerServer() as server:
+        shell.write("secret", b"s3cret\n")
+        shell.write("ca.pem", server.authority.pem)
+        text = CONFIGURATION + ACCOUNTS + OPAQUE.format(endpoint=server.introspection_endpoint)
+        path = shell.write("gateway.toml", text.encode())
+        options = ["--config", path, "--validator", "opaque", "--now", str(world.now)]
+        server.answers["2YotnFZF"] = {"active": True, "sub": "user-1", "exp": world.now + 60}
+        status, document = shell.json("verify", "2YotnFZF", *options)
+        assert (status, document["claims"]["sub"]) == (0, "user-1")
+        assert server.requests[0].form["client_secret"] == "s3cret"
+        assert shell.json("verify", "unknown", *options)[1]["reason"] == "token_inactive"
+        bound = world.token(certificate=world.client)
+        certified = [*options, "--certificate", shell.files["certificate"]]
+        assert "bound to the presented certificate" in shell.run("verify", bound, *certified).output
+        assert server.count("/introspect") == 2
+        assert shell.json("explain", "2YotnFZF", *options)[1]["error"]["kind"] == "usage"
+        server.fault = faults.status(503)
+        status, document = shell.json("verify", "2YotnFZF", *options)
+        assert (status, document["error"]["kind"]) == (1, "unexpected")
 
 
 def test_which_validator_of_a_file(shell, world):

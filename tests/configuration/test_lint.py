@@ -130,6 +130,28 @@ kind = "access_token"
 preset = "github-actions"
 audience = "https://deploy.example.org"
 expected_claims = { repository = "example/app" }
+
+[validators.answers]
+kind = "introspection_response"
+issuer = "https://as.example.com"
+audience = "https://rs.example.org/"
+
+[introspection_clients.opaque]
+endpoint = "https://as.example.com/introspect"
+validator = "answers"
+authentication = { method = "client_secret_basic", client_id = "rs-1", client_secret_env = "CLIENT_SECRET" }
+# opaque
+
+[routers.gateway]
+validators = ["accounts", "payments"]
+
+[routers.workforce]
+tenants = ["72f988bf-86f1-41af-91ab-2d7cd011db47"]
+[routers.workforce.each]
+kind = "access_token"
+preset = "entra-v2"
+audience = "6e74172b-be56-4843-9ff4-e66a39bb12e3"  # of workforce
+# each
 """
 """A file in which no rule finds anything. Comments mark where tests write."""
 
@@ -151,6 +173,7 @@ def more(table: str, lines: str) -> dict[str, str]:
 
 
 JWKS_URI = 'jwks_uri = "https://as.example.com/jwks"'
+INTROSPECT = 'endpoint = "https://as.example.com/introspect"'
 OF_PAYMENTS = 'issuer = "https://payments.example.com"'
 SAME_ISSUER = {OF_PAYMENTS: 'issuer = "https://as.example.com"'}
 RS256 = 'algorithms = ["RS256"]'
@@ -165,6 +188,11 @@ CASES: dict[str, list[Case]] = {
     "form": [
         Case("validators.accounts.leewai", more("accounts", "leewai = 5"), more("accounts", "leeway = 5")),
         Case("validators.payments.keys", {'"rsa"': '"ras"'}, {'"rsa"': '"remote"'}),
+        Case(
+            "introspection_clients.opaque.validator", {'validator = "answers"': 'validator = "accounts"'}, {}
+        ),
+        Case("routers.deployments", {"[routers.gateway]": "[routers.deployments]"}, {}),
+        Case("routers.workforce.each.preset", {'preset = "entra-v2"': 'preset = "okta"'}, {}),
     ],
     "secret-in-file": [
         Case("keys.secret.secret", {'secret_env = "CLIENT_SECRET"': 'secret = "0123"'}, {}),
@@ -177,6 +205,13 @@ CASES: dict[str, list[Case]] = {
     "refused": [
         Case(
             "validators.accounts.leeway", more("accounts", "leeway = 90000"), more("accounts", "leeway = 60")
+        ),
+        Case("routers.gateway", SAME_ISSUER, {}),
+        Case("routers.workforce.tenants[0]", {'"72f988bf-86f1-41af-91ab-2d7cd011db47"': '"common"'}, {}),
+        Case(
+            "introspection_clients.opaque.max_questions",
+            more("opaque", "max_questions = 0"),
+            more("opaque", "max_questions = 1"),
         ),
         Case("keys.other", {'"key.pem"': '"encrypted.pem"'}, {'"key.pem"': '"key.pem"\nkid = "1"'}),
     ],
@@ -213,6 +248,11 @@ CASES: dict[str, list[Case]] = {
     ],
     "audience-missing": [
         Case("validators.payments.audience", {'audience = "https://rs.example.org/"  # of payments': ""}, {}),
+        Case(
+            "routers.workforce.each.audience",
+            {'audience = "6e74172b-be56-4843-9ff4-e66a39bb12e3"  # of workforce': ""},
+            {},
+        ),
         Case("validators.response.client_id", {'client_id = "client-1"  # of response': ""}, {}),
         Case("validators.client.audience", {POLICY: ""}, {POLICY: 'audience = "https://as.example.com"'}),
     ],
@@ -267,6 +307,30 @@ CASES: dict[str, list[Case]] = {
         ),
         Case("keys.remote.jwks_uri", {JWKS_URI: 'jwks_uri = "http://as.example.com/jwks"'}, {}),
     ],
+    "introspection-over-http": [
+        Case(
+            "introspection_clients.opaque.endpoint",
+            {INTROSPECT: 'endpoint = "http://as.example.com/introspect"\nallow_http = true'},
+            {INTROSPECT: 'endpoint = "http://localhost/introspect"\nallow_http = true'},
+        ),
+        Case(
+            "introspection_clients.opaque.endpoint",
+            {INTROSPECT: 'endpoint = "http://as.example.com/introspect"'},
+            {},
+        ),
+    ],
+    "introspection-cache-long": [
+        Case(
+            "introspection_clients.opaque.cache.lifetime",
+            more("opaque", "cache = { lifetime = 61 }"),
+            more("opaque", "cache = { lifetime = 60 }"),
+        ),
+        Case(
+            "introspection_clients.opaque.cache.lifetime",
+            more("opaque", "cache = { lifetime = 300 }"),
+            more("opaque", "cache = false"),
+        ),
+    ],
     "keys-kept-long": [
         Case(
             "keys.remote.refresh.max_stale",
@@ -292,6 +356,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "leeway-long": [
         Case("validators.accounts.leeway", more("accounts", "leeway = 61"), more("accounts", "leeway = 60")),
+        Case("routers.workforce.each.leeway", more("each", "leeway = 61"), more("each", "leeway = 60")),
     ],
     "expiry-waived": [
         Case(

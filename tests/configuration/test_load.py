@@ -73,7 +73,29 @@ def test_every_kind_of_table(load: Any, everything: str) -> None:
     }
     assert made.server is not None
     assert made.server["token_endpoint"] == "https://as.example.com/token"
-    for mapping in (made.validators, made.keys, made.stores, made.server, made.profiles):
+    authentication = {
+        name: type(client._authentication).__name__ for name, client in made.introspection_clients.items()
+    }
+    assert authentication == {
+        "opaque": "PrivateKeyJWT",
+        "header": "ClientSecretBasic",
+        "body": "ClientSecretPost",
+        "certificate": "MutualTLS",
+        "own-certificate": "MutualTLS",
+    }
+    assert {name: len(router.validators) for name, router in made.routers.items()} == {
+        "gateway": 2,
+        "workforce": 2,
+    }
+    for mapping in (
+        made.introspection_clients,
+        made.routers,
+        made.validators,
+        made.keys,
+        made.stores,
+        made.server,
+        made.profiles,
+    ):
         with pytest.raises(TypeError):
             mapping["x"] = None  # type: ignore[index]
 
@@ -157,7 +179,12 @@ def test_some_of_a_file(load: Any, everything: str) -> None:
 def test_names_of_validators(everything: str) -> None:
     assert configuration.validators_in(everything, kind="client_assertion") == ("client", "reported")
     assert configuration.validators_in(everything, kind="refresh_token") == ()
-    assert len(configuration.validators_in(everything)) == everything.count("\nkind = ") - 4
+    assert configuration.validators_in(everything, kind="introspection_response") == ("introspection",)
+    for_access_tokens = ("accounts", "tenant", "opaque", "header", "body", "certificate", "own-certificate")
+    found = configuration.validators_in(everything, kind="access_token")
+    assert found == (*for_access_tokens, "gateway", "workforce")
+    # Stores, deny-lists and the table for each tenant have a kind; clients and routers have none.
+    assert len(configuration.validators_in(everything)) == everything.count("\nkind = ") - 5 + 7
     with pytest.raises(configuration.ConfigurationError):
         configuration.validators_in("[validators.x]\n")
 
@@ -406,7 +433,8 @@ leaves = st.one_of(
     st.booleans(),
     st.sampled_from(["memory", "redis", "access_token", "main", "ES256", "jwks.json", *POLICIES]),
 )
-NAMES = """keys stores server profiles audience_policies validators main kind issuer audience jwks_file
+NAMES = """introspection_clients routers endpoint validator authentication local tenants each
+keys stores server profiles audience_policies validators main kind issuer audience jwks_file
 jwks_uri url algorithms leeway cache decryption replay derive kinds access_token source accept preset
 parameters"""
 names = st.sampled_from(NAMES.split())
@@ -423,12 +451,13 @@ def test_whatever_a_file_holds_is_judged(tmp_path_factory: Any, document: dict[s
     from keybound.configuration.building import Builder
     from keybound.configuration.linter import findings_in
     from keybound.configuration.source import Source, check
+    from keybound.configuration.tables import SECTIONS
 
     source = Source(document, Path("nowhere"))
     try:
         check(document)
         builder = Builder(source, environment={})
-        for section in ("profiles", "audience_policies", "keys", "stores", "revocation_lists", "validators"):
+        for section in (section for section in SECTIONS if section != "server"):
             for name in builder.names(section):
                 builder.named(section, name)
     except keybound.PolicyError:

@@ -18,7 +18,12 @@ from keybound.configuration.schema import generated_schema
 from keybound.testing import FakeIssuer
 
 README = Path(__file__).parents[2] / "README.md"
-FILES = {"ca.pem": "ca.pem", "client-1.json": "jwks.json", "decryption.pem": "encrypted.pem"}
+FILES = {
+    "ca.pem": "ca.pem",
+    "client-1.json": "jwks.json",
+    "decryption.pem": "encrypted.pem",
+    "rs-1.pem": "plain.pem",
+}
 
 
 @pytest.fixture
@@ -52,6 +57,12 @@ def test_it_can_be_loaded(example: Path, variables: dict[str, str]) -> None:
         "proofs": "DPoPProofValidator",
         "client-1": "ClientAssertionValidator",
         "portal": "ClientAssertionValidator",
+        "answers": "IntrospectionResponseValidator",
+    }
+    assert list(made.introspection_clients) == ["opaque"]
+    assert {name: len(router.validators) for name, router in made.routers.items()} == {
+        "gateway": 2,
+        "workforce": 2,
     }
     assert list(made.audience_reports) == ["portal"]
     assert made.validators["accounts"].policy.max_lifetime == 600

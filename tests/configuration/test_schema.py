@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 import keybound
 from keybound import toml
+from keybound.clients import ClientSecretBasic, ClientSecretPost, MutualTLS, PrivateKeyJWT
 from keybound.configuration import schema, schema_text, tables
+from keybound.configuration.introspection import CLIENT_AUTHENTICATION
 from keybound.configuration.options import NOT_IN_A_FILE, OPTIONS, VALIDATORS, options_of, parameters_of
 from keybound.configuration.source import problems_of
 from keybound.configuration.tables import LEFT_OUT
@@ -69,9 +71,12 @@ def test_no_row_is_for_an_option_that_nobody_has() -> None:
     assert set(OPTIONS) == known
 
 
-def table_of(section: str, kind: str) -> Table:
+def table_of(section: str, kind: str | None) -> Table:
     value = tables.SECTIONS[section]
     assert isinstance(value, MapOf)
+    if kind is None:
+        assert isinstance(value.member, Table)
+        return value.member
     assert isinstance(value.member, OneOf)
     return value.member.tables[kind]
 
@@ -86,14 +91,35 @@ def table_of(section: str, kind: str) -> Table:
         (RedisReplayStore, "stores", "redis", {"server": "url"}),
         (MemoryRevocationList, "revocation_lists", "memory", {}),
         (RedisRevocationList, "revocation_lists", "redis", {"server": "url"}),
+        (keybound.IntrospectionClient, "introspection_clients", None, {}),
+        (keybound.IssuerRouter, "routers", "validators", {}),
     ],
 )
-def test_every_option_of_keys_and_stores_can_be_configured(
-    made: Any, section: str, kind: str, instead: dict[str, str]
+def test_every_option_of_what_has_a_table_can_be_configured(
+    made: Any, section: str, kind: str | None, instead: dict[str, str]
 ) -> None:
     configurable = {instead.get(name, name) for name in set(parameters_of(made)) - LEFT_OUT[made]}
     assert LEFT_OUT[made] <= set(parameters_of(made))
     assert set(table_of(section, kind).members) - {"url_env"} == configurable
+
+
+@pytest.mark.parametrize(
+    ("method", "made", "instead"),
+    [
+        ("client_secret_basic", ClientSecretBasic, "client_secret"),
+        ("client_secret_post", ClientSecretPost, "client_secret"),
+        ("private_key_jwt", PrivateKeyJWT, "private_key"),
+        ("tls_client_auth", MutualTLS, None),
+        ("self_signed_tls_client_auth", MutualTLS, None),
+    ],
+)
+def test_every_option_of_client_authentication_can_be_configured(
+    method: str, made: Any, instead: str | None
+) -> None:
+    outside = {f"{instead}_env", f"{instead}_file"} if instead else set()
+    members = set(CLIENT_AUTHENTICATION[method].members)
+    assert members - outside == set(parameters_of(made)) - {instead, "clock"}
+    assert outside <= members
 
 
 def members_of(table: Value) -> set[str]:
@@ -128,6 +154,9 @@ def test_the_file_with_everything_in_it_uses_every_table(everything: str) -> Non
         alike = {"secret_env", "client_secret_file"} if section == "decryption_keys" else set()
         assert used == set(value.tables) - alike
     assert {members["kind"] for members in document["validators"].values()} == set(VALIDATORS)
+    shown = {members["authentication"]["method"] for members in document["introspection_clients"].values()}
+    assert shown == set(CLIENT_AUTHENTICATION)
+    assert {"tenants" in members for members in document["routers"].values()} == {True, False}
 
 
 def leaves(part: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -135,6 +164,17 @@ def leaves(part: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     items = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
     for key, member in items:
         yield from leaves(member, (*way, key))
+
+
+NOT_OF_FORM = (
+    "must be a name in",
+    "must be a preset",
+    "needs [server]",
+    "needs a client_certificate",
+    "comes from",
+    "belongs to",
+    "is what",
+)
 
 
 @given(st.data())
@@ -178,11 +218,5 @@ def test_the_schema_and_the_reader_judge_alike(everything: str, data: st.DataObj
             data.draw(st.sampled_from(["x", "kind", "url", "token_endpoint", "a b", "", "fapi2", "secret"]))
         ] = value
     # What a name stands for, and what goes together, no schema says.
-    told = [
-        problem
-        for problem in problems_of(document)
-        if not problem.message.startswith(
-            ("must be a name in", "needs [server]", "comes from", "belongs to", "is what")
-        )
-    ]
+    told = [problem for problem in problems_of(document) if not problem.message.startswith(NOT_OF_FORM)]
     assert bool(told) != VALIDATOR.is_valid(document), (way, value, told)

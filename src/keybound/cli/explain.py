@@ -11,8 +11,10 @@ from rich.text import Text
 from keybound.cli.inputs import Command
 from keybound.cli.options import TOKEN_NOTE, Request, request_options
 from keybound.cli.output import grid, json_option, printable, show, verdict
-from keybound.errors import Reason
+from keybound.clients.introspection import IntrospectionClient
+from keybound.errors import Reason, TokenRejected
 from keybound.tokens.explain import Check, Explanation
+from keybound.tokens.issuer_router import IssuerRouter
 
 __all__ = ["explain"]
 
@@ -23,9 +25,21 @@ _STYLES = {"passed": "good", "failed": "bad", "skipped": "quiet"}
 @json_option
 @request_options
 def explain(request: Request, as_json: bool) -> int:
-    explanation = request.validator.explain(request.token, certificate=request.certificate)
+    explanation = _explanation(request)
     show(_document(explanation), lambda screen: _render(screen, explanation), as_json=as_json)
     return 0 if explanation.reason is Reason.OK else 1
+
+
+def _explanation(request: Request) -> Explanation:
+    validator = request.validator
+    if isinstance(validator, IssuerRouter):
+        try:
+            validator = validator.validator_for(request.token)
+        except TokenRejected as rejected:
+            return Explanation((Check("issuer router", "failed", rejected.reason),))
+    if isinstance(validator, IntrospectionClient):
+        raise click.UsageError("an introspection client makes no checks that could be listed: verify asks it")
+    return validator.explain(request.token, certificate=request.certificate)
 
 
 def _document(explanation: Explanation) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from keybound.binding import PresentedCertificate
 from keybound.cli.inputs import Document, token_argument
 from keybound.cli.times import now_option
+from keybound.clients.introspection import IntrospectionClient
 from keybound.clock import Clock
 from keybound.errors import BindingRejected
 from keybound.jose.algorithms import ALGORITHMS
@@ -21,6 +22,7 @@ from keybound.jose.jwk_set import JWKSet
 from keybound.policy import BindingMode
 from keybound.profiles import PROFILES
 from keybound.tokens.access_token import AccessTokenValidator
+from keybound.tokens.issuer_router import IssuerRouter
 
 __all__ = ["TOKEN_NOTE", "OneOf", "Request", "request_options"]
 
@@ -35,14 +37,19 @@ _KEY_LOADERS: dict[str, Callable[[bytes], JWKSet]] = {
 }
 
 
+Judge = AccessTokenValidator | IntrospectionClient | IssuerRouter[AccessTokenValidator]
+"""What judges an access token."""
+
+
 @dataclass(frozen=True, repr=False)
 class Request:
-    """A token as presented, and the validator to judge it.
+    """A token as presented, and what is to judge it.
 
-    :ivar clock: the time that the validator goes by
+    :ivar validator: of access tokens; by a configuration file also a router to some, or what asks about them
+    :ivar clock: the time that it goes by
     """
 
-    validator: AccessTokenValidator
+    validator: Judge
     token: bytes
     certificate: PresentedCertificate | None
     clock: Clock
@@ -72,7 +79,10 @@ _OPTIONS = (
     click.option(
         "--config", type=click.Path(), help="A configuration file, in place of every option on the policy."
     ),
-    click.option("--validator", help="Its validator of access tokens, if it has several."),
+    click.option(
+        "--validator",
+        help="Its validator, router or introspection client of access tokens, if several.",
+    ),
     click.option("--issuer", help="Issuer identifier, the exact iss."),
     click.option("--audience", multiple=True, help="An identifier of the resource server. Repeatable."),
     click.option("--jwks", type=Document(), help="Keys: a JWK Set or a single JWK."),
@@ -139,6 +149,7 @@ def _request(
     clock: Clock,
     **policy: Any,
 ) -> Request:
+    made: Judge
     if config is None:
         if validator is not None:
             raise click.UsageError("--validator names one in a --config")
@@ -179,7 +190,7 @@ def _from_options(
     )
 
 
-def _from_file(path: Path, name: str | None, clock: Clock) -> AccessTokenValidator:
+def _from_file(path: Path, name: str | None, clock: Clock) -> Judge:
     from keybound import configuration
 
     names = configuration.validators_in(path, kind="access_token")
@@ -190,8 +201,9 @@ def _from_file(path: Path, name: str | None, clock: Clock) -> AccessTokenValidat
         raise click.UsageError(
             f"give --validator, the name of a validator of access tokens: there is {found}"
         )
-    made: AccessTokenValidator = configuration.load(path, only=name, clock=clock).validators[name]
-    return made
+    made = configuration.load(path, only=name, clock=clock)
+    judges: dict[str, Judge] = {**made.validators, **made.introspection_clients, **made.routers}
+    return judges[name]
 
 
 def _keys(material: dict[str, bytes | None], algorithms: tuple[str, ...]) -> JWKSet:

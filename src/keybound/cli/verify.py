@@ -10,8 +10,12 @@ from rich.console import Console
 from keybound.cli.inputs import Command
 from keybound.cli.options import TOKEN_NOTE, Request, request_options
 from keybound.cli.output import json_option, members, show, show_facts, verdict
+from keybound.clients.introspection import IntrospectionClient
 from keybound.errors import Reason, TokenRejected
+from keybound.policy import TokenPolicy
 from keybound.tokens.access_token import AccessToken
+from keybound.tokens.introspection import IntrospectionResponse
+from keybound.tokens.issuer_router import IssuerRouter
 
 __all__ = ["verify"]
 
@@ -72,9 +76,20 @@ def _show_accepted(screen: Console, token: AccessToken, request: Request, now: f
 def _binding(token: AccessToken, request: Request) -> str:
     if token.confirmation is None:
         return "a bearer token: whoever holds it can use it"
-    if request.validator.policy.binding == "ignore":
+    if _policy_of(token, request).binding == "ignore":
         return "a bound token whose binding was NOT checked"
     return "bound to the presented certificate"
+
+
+def _policy_of(token: AccessToken, request: Request) -> TokenPolicy:
+    """What the token has passed."""
+    validator = request.validator
+    if isinstance(validator, IssuerRouter):
+        return validator.validator_for(request.token).policy
+    if isinstance(validator, IntrospectionClient) and not isinstance(token, IntrospectionResponse):
+        assert validator.local is not None, "nobody else makes such a token"
+        return validator.local.policy
+    return validator.policy
 
 
 def _show_rejected(screen: Console, document: dict[str, Any]) -> None:

@@ -157,6 +157,11 @@ class IntrospectionClient(Counted):
         """What an answer has to pass."""
         return self._validator.policy
 
+    @property
+    def local(self) -> AccessTokenValidator | None:
+        """What validates tokens that are JWTs by themselves, if anything does."""
+        return self._local
+
     def require(self, token: Granted, demands: Demands) -> Granted:
         """Check what one resource demands; see :meth:`keybound.AccessTokenValidator.require`."""
         return self._validator.require(token, demands)

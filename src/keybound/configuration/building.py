@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keybound
 from keybound.audience import KINDS, POLICIES, AudiencePolicy, BoundAudiencePolicy, ReportOnly
@@ -18,9 +18,22 @@ from keybound.configuration.values import MapOf
 from keybound.policy import Profile
 from keybound.profiles import OAUTH, PRESETS, PROFILES
 
-__all__ = ["Builder"]
+__all__ = ["Builder", "Spot"]
 
 _OF_KEYBOUND: Mapping[str, Mapping[str, Any]] = {"profiles": PROFILES, "audience_policies": POLICIES}
+
+
+class Spot(NamedTuple):
+    """The table of one validator.
+
+    :ivar name: of the validator, or of the router that has it
+    :ivar place: where the table stands
+    :ivar given: its members
+    """
+
+    name: str
+    place: str
+    given: Mapping[str, Any]
 
 
 class Builder:
@@ -101,26 +114,42 @@ class Builder:
         metadata: Mapping[str, Any] = self._made["server", ""]
         return metadata
 
-    def profile_of(self, name: str) -> Profile:
+    def spot(self, name: str) -> Spot:
+        """Where a validator of ``[validators]`` stands."""
+        return Spot(name, below("validators", name), self.given("validators", name))
+
+    def spots_of(self, name: str) -> Iterator[Spot]:
+        """The validator of each tenant of a router.
+
+        :raises ConfigurationError: one cannot be a tenant
+        """
+        given, place = self.given("routers", name), below("routers", name)
+        for number, tenant in enumerate(given.get("tenants", ())):
+            parameters = given["each"].get("parameters", {}) | {"tenant": tenant}
+            with at(f"{below(place, 'tenants')}[{number}]"):
+                PRESETS[given["each"]["preset"]].options(**parameters)
+            yield Spot(name, below(place, "each"), {**given["each"], "parameters": parameters})
+
+    def profile_of(self, spot: Spot) -> Profile:
         """The profile of a validator.
 
         :raises ConfigurationError: it, or what it is derived from, cannot be used
         """
-        given = self.given("validators", name)
+        given = spot.given
         if "profile" in given:
             profile: Profile = self.named("profiles", given["profile"])
             return profile
         return PRESETS[given["preset"]].profile if "preset" in given else OAUTH
 
-    def audience_policy_of(self, name: str) -> BoundAudiencePolicy | None:
+    def audience_policy_of(self, spot: Spot) -> BoundAudiencePolicy | None:
         """The audience policy of a validator, applied to the server; ``None`` where it has none.
 
         :raises ConfigurationError: the policy does not go with the server
         """
-        given, place = self.given("validators", name), below("validators", name)
+        _, place, given = spot
         wanted = given.get("audience_policy")
         if wanted is None:
-            inherited = self.profile_of(name).audience_policy
+            inherited = self.profile_of(spot).audience_policy
             if "audience" in given or inherited is None:
                 return None
             wanted = inherited
@@ -141,29 +170,39 @@ class Builder:
 
     def _make(self, section: str, name: str) -> Any:
         if section == "validators":
-            return self._validator(name)
+            return self.validator_at(self.spot(name))
         kind = SECTIONS[section]
         assert isinstance(kind, MapOf)
-        place = below(section, name)
-        meant = kind.member.meaning(self.given(section, name), place, self)
+        place, given = below(section, name), self.given(section, name)
+        if section == "routers" and "tenants" in given:
+            # The table of each tenant is that of a validator, which is more than what stands there.
+            given = {"validators": [], **{key: given[key] for key in given if key not in ("tenants", "each")}}
+        meant = kind.member.meaning(given, place, self)
         with at(place):
             if section == "profiles":
                 return make_profile(name, **meant)
             if section == "audience_policies":
                 return AudiencePolicy.from_mapping({**meant, "name": name})
+            if section == "routers":
+                for spot in self.spots_of(name):
+                    meant.add(self.validator_at(spot))
         return meant
 
-    def _validator(self, name: str) -> Any:
-        given, place = self.given("validators", name), below("validators", name)
+    def validator_at(self, spot: Spot) -> Any:
+        """A new validator.
+
+        :raises ConfigurationError: it cannot be made
+        """
+        name, place, given = spot
         kind = given["kind"]
         parameters = options_of(kind)
-        options = self._from_preset(name) | {
+        options = self._from_preset(spot) | {
             option: OPTIONS[option].meaning(given[option], below(place, option), self)
             for option in parameters
             if option in given and option != "expected_claims"
         }
-        options |= self._expected_claims(name, options)
-        if kind in KINDS and (policy := self.audience_policy_of(name)) is not None:
+        options |= self._expected_claims(spot, options)
+        if kind in KINDS and (policy := self.audience_policy_of(spot)) is not None:
             options["audience"] = self.applied[name] = policy
         for option, parameter in parameters.items():
             if parameter.default is parameter.empty and option not in options:
@@ -171,8 +210,8 @@ class Builder:
         with at(place, *parameters):
             return validator_class(kind)(**options, clock=self.clock)
 
-    def _from_preset(self, name: str) -> dict[str, Any]:
-        given, place = self.given("validators", name), below("validators", name)
+    def _from_preset(self, spot: Spot) -> dict[str, Any]:
+        _, place, given = spot
         if "preset" not in given:
             return {}
         preset, parameters = PRESETS[given["preset"]], given.get("parameters", {})
@@ -182,11 +221,11 @@ class Builder:
                 options["keys"] = keybound.RemoteJWKSet(preset.keys_at(**parameters))
         return options
 
-    def _expected_claims(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _expected_claims(self, spot: Spot, options: Mapping[str, Any]) -> dict[str, Any]:
         own = options.get("expected_claims", {})
-        given = self.given("validators", name).get("expected_claims", {})
+        given = spot.given.get("expected_claims", {})
         for claim in own.keys() & given.keys():
             if own[claim] != given[claim]:
-                place = below(below("validators", name), "expected_claims")
+                place = below(spot.place, "expected_claims")
                 raise ConfigurationError(below(place, claim), "contradicts the preset")
         return {"expected_claims": {**own, **given}} if own or given else {}

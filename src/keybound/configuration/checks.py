@@ -17,6 +17,7 @@ from keybound.jose.jwe_algorithms import KEY_ALGORITHMS
 from keybound.jose.jwk_set import JWKSet
 from keybound.keys import FileJWKSet
 from keybound.kinds import TYPES
+from keybound.limits import DEFAULT_CACHE
 
 __all__ = [
     "algorithms_beyond_profile",
@@ -30,6 +31,8 @@ __all__ = [
     "event_replay_unchecked",
     "expiry_waived",
     "form",
+    "introspection_cache_long",
+    "introspection_over_http",
     "issuer_almost",
     "keys_do_not_fit",
     "keys_kept_long",
@@ -52,6 +55,7 @@ __all__ = [
 ]
 
 _LONG_LEEWAY = 60
+_LONG_ANSWER = 60
 _DAY = 86_400
 _FEW_MINUTES = 300
 _ONE_USE = ("client_assertion", "dpop_proof")
@@ -195,6 +199,24 @@ def keys_over_http(view: View) -> Iterator[Problem]:
                 yield Problem(below(place, key), "whoever is on the way can replace the keys")
 
 
+def introspection_over_http(view: View) -> Iterator[Problem]:
+    """Tokens that anybody on the way can read, and answers that anybody can replace."""
+    for _, place, members in view.tables("introspection_clients"):
+        if members["endpoint"].lower().startswith("http:") and not _LOOPBACK.match(members["endpoint"]):
+            yield Problem(below(place, "endpoint"), "whoever is on the way has the tokens and the last word")
+
+
+def introspection_cache_long(view: View) -> Iterator[Problem]:
+    """Answers that are believed for long."""
+    for _, place, members in view.tables("introspection_clients"):
+        cache = members.get("cache")
+        lifetime = cache.get("lifetime", DEFAULT_CACHE.lifetime) if isinstance(cache, dict) else 0
+        if lifetime > _LONG_ANSWER:
+            yield Problem(
+                below(below(place, "cache"), "lifetime"), "for so long a token that was revoked stays good"
+            )
+
+
 def keys_kept_long(view: View) -> Iterator[Problem]:
     """Keys that are used long after the last word from their issuer."""
     for _, place, members in view.tables("keys"):
@@ -279,6 +301,9 @@ def typ_not_enforced(view: View) -> Iterator[Problem]:
     for subject in view.validators:
         policy = getattr(subject.made, "policy", None)
         own = {name for name, kind in TYPES.items() if kind == subject.kind}
+        if subject.kind == "introspection_response":
+            # That policy is for the claims about the token. Plain answers are no JWTs, and have no type.
+            policy = getattr(getattr(subject.made, "_signed", None), "policy", None)
         if policy is None or subject.preset is not None or not own:
             continue
         if not (policy.typ_required and policy.types <= own):

@@ -9,14 +9,16 @@ from types import MappingProxyType
 from typing import Any
 
 from keybound.audience import AudiencePolicy, ReportOnly
+from keybound.clients.introspection import IntrospectionClient
 from keybound.clock import Clock, system_clock
 from keybound.configuration.building import Builder
 from keybound.configuration.source import Text, check, read
-from keybound.configuration.tables import SECTIONS
+from keybound.configuration.tables import JUDGES, SECTIONS
 from keybound.errors import PolicyError
 from keybound.keys import KeySource
 from keybound.policy import Profile, text_list
 from keybound.stores import ReplayStore, RevocationList
+from keybound.tokens.issuer_router import IssuerRouter
 
 __all__ = ["Configuration", "load", "validators_in"]
 
@@ -26,6 +28,8 @@ class Configuration:
     """What a configuration file describes, ready for use. Every mapping is read-only and by name.
 
     :ivar validators: the validators
+    :ivar introspection_clients: what asks about opaque tokens
+    :ivar routers: validators by issuer
     :ivar keys: the key sources of ``[keys]``, for those who warm or watch them
     :ivar stores: the replay stores
     :ivar revocation_lists: the deny-lists, for those who revoke tokens
@@ -36,6 +40,8 @@ class Configuration:
     """
 
     validators: Mapping[str, Any]
+    introspection_clients: Mapping[str, IntrospectionClient]
+    routers: Mapping[str, IssuerRouter[Any]]
     keys: Mapping[str, KeySource]
     stores: Mapping[str, ReplayStore]
     revocation_lists: Mapping[str, RevocationList]
@@ -61,8 +67,9 @@ def load(
     Nothing is fetched yet. A Redis or a key server that cannot be reached now is no error here.
 
     :param source: a path; or the text of a file, as ``bytes`` or as a ``str`` of more than one line
-    :param only: names of the validators to make, with what they need; everything if left out. The rest of the
-        file is checked for its form alone, so that a process needs no secrets but its own
+    :param only: names of the validators, introspection clients and routers to make, with what they need;
+        everything if left out. The rest of the file is checked for its form alone, so that a process needs
+        no secrets but its own
     :param directory: where relative paths begin: that of the file if left out, for a text the current one
     :param environment: the variables that the file may name; those of the process if left out
     :param clock: for every validator; returns seconds since 1970-01-01T00:00:00Z
@@ -78,9 +85,10 @@ def load(
         for name in builder.names(section):
             builder.named(section, name)
     for name in () if only is None else text_list("only", only):
-        if name not in builder.names("validators"):
+        found = [section for section in JUDGES if name in builder.names(section)]
+        if not found:
             raise PolicyError("only names a validator that is not in the file")
-        builder.named("validators", name)
+        builder.named(found[0], name)
     made = {section: MappingProxyType(builder.made(section)) for section in sections}
     del made["decryption_keys"]
     reports = {name: policy for name, policy in builder.applied.items() if isinstance(policy, ReportOnly)}
@@ -95,14 +103,30 @@ def load(
 def validators_in(
     source: Text, *, kind: str | None = None, directory: str | os.PathLike[str] | None = None
 ) -> tuple[str, ...]:
-    """The names of the validators in a file, of which nothing is made.
+    """The names of what validates tokens in a file, of which nothing is made.
 
     :param source: as for :func:`load`
-    :param kind: of one kind alone, such as ``"access_token"``
+    :param kind: of those for one kind alone, such as ``"access_token"``: validators, routers all of whose
+        validators are, and for access tokens introspection clients
     :param directory: as for :func:`load`
     :raises PolicyError: as for :func:`load`, for the form of the file
     """
     document = read(source, directory).document
     check(document)
-    validators = document.get("validators", {})
-    return tuple(name for name, given in validators.items() if kind in (None, given["kind"]))
+    return tuple(
+        name
+        for section in JUDGES
+        for name, given in document.get(section, {}).items()
+        if kind is None or _kinds(section, given, document) == {kind}
+    )
+
+
+def _kinds(section: str, given: Mapping[str, Any], document: Mapping[str, Any]) -> set[str]:
+    """The kinds of tokens that a table is for."""
+    if section == "introspection_clients":
+        return {"access_token"}
+    if section == "validators":
+        return {given["kind"]}
+    if "each" in given:
+        return {given["each"]["kind"]}
+    return {document["validators"][name]["kind"] for name in given["validators"]}

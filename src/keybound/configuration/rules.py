@@ -109,6 +109,13 @@ RULES: tuple[Rule, ...] = (
         checks.keys_over_http,
     ),
     Rule(
+        "introspection-over-http",
+        "error",
+        "opaque tokens, and what authenticates the resource server, sent over HTTP to another machine",
+        "RFC 7662, 4",
+        checks.introspection_over_http,
+    ),
+    Rule(
         "keys-do-not-fit",
         "error",
         "keys of which none can be used with the algorithms",
@@ -163,6 +170,13 @@ RULES: tuple[Rule, ...] = (
         "keys used for more than a day without a word from their issuer",
         "OpenID Connect Core, 10.1.1",
         checks.keys_kept_long,
+    ),
+    Rule(
+        "introspection-cache-long",
+        "warning",
+        "answers about opaque tokens believed for more than a minute",
+        "RFC 7662, 4",
+        checks.introspection_cache_long,
     ),
     Rule(
         "keys-shared",

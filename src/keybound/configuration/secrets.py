@@ -34,7 +34,8 @@ def secrets_in(document: Mapping[str, Any]) -> Iterator[Problem]:
 def _is_secret(place: str, key: str, value: str) -> bool:
     parts = place.split(".")
     in_keys = parts[0] in ("keys", "decryption_keys") and len(parts) > 2
-    named = key in _NAMES and parts[0] != "validators"
+    # Below these, names are those of claims.
+    named = key in _NAMES and parts[0] not in ("validators", "routers")
     header = len(parts) > 1 and parts[-2] == "headers" and _HEADERS.search(key) is not None
     written = _PRIVATE_PEM in value or _URL_WITH_PASSWORD.match(value) is not None
     return written or header or named or (in_keys and key in _OF_JWKS)

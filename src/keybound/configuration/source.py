@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 from keybound import toml
 from keybound.audience import KINDS
 from keybound.configuration.place import ConfigurationError, Problem, below
+from keybound.configuration.routing import TENANTED
 from keybound.configuration.secrets import secrets_in
-from keybound.configuration.tables import FILE
+from keybound.configuration.tables import FILE, JUDGES
 from keybound.errors import PolicyError
 
 __all__ = ["Source", "Text", "check", "problems_of", "read"]
+
+_OVER_MUTUAL_TLS = ("tls_client_auth", "self_signed_tls_client_auth")
 
 Text = str | bytes | os.PathLike[str]
 """A path, or the text of a document: ``bytes``, or a ``str`` of more than one line."""
@@ -59,10 +62,52 @@ def problems_of(document: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(members, Mapping)
     }
     yield from FILE.problems(document, "", names)
-    validators = document.get("validators", {})
-    for name, members in validators.items() if isinstance(validators, Mapping) else ():
-        if isinstance(members, Mapping):
-            yield from _combinations(members, below("validators", name), document)
+    tables = {section: dict(_tables(document, section)) for section in JUDGES}
+    for name, members in tables["validators"].items():
+        yield from _combinations(members, below("validators", name), document)
+    for name, members in tables["introspection_clients"].items():
+        yield from _of_client(members, below("introspection_clients", name), tables["validators"])
+    for name, members in tables["routers"].items():
+        yield from _of_router(members, below("routers", name), document)
+    for section, taken in (("introspection_clients", ("validators",)), ("routers", JUDGES[:2])):
+        for name in tables[section]:
+            if any(name in tables[other] for other in taken):
+                yield Problem(below(section, name), "is what something else is called; take another name")
+
+
+def _tables(document: Mapping[str, Any], section: str) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    members = document.get(section, {})
+    for name, table in members.items() if isinstance(members, Mapping) else ():
+        if isinstance(table, Mapping):
+            yield name, table
+
+
+def _of_client(
+    members: Mapping[str, Any], place: str, validators: Mapping[Any, Mapping[str, Any]]
+) -> Iterator[Problem]:
+    """What goes together in the table of an introspection client."""
+    for key, kind in (("validator", "introspection_response"), ("local", "access_token")):
+        name = members.get(key)
+        if isinstance(name, str) and name in validators and validators[name].get("kind") != kind:
+            yield Problem(below(place, key), f"must be a name in [validators] of kind {kind}")
+    shown, transport = members.get("authentication"), members.get("transport", {})
+    over_mutual_tls = isinstance(shown, Mapping) and shown.get("method") in _OVER_MUTUAL_TLS
+    if over_mutual_tls and isinstance(transport, Mapping) and "client_certificate" not in transport:
+        yield Problem(below(place, "transport"), "needs a client_certificate: mutual TLS is how it is known")
+
+
+def _of_router(members: Mapping[str, Any], place: str, document: Mapping[str, Any]) -> Iterator[Problem]:
+    """What goes together in the table of a router."""
+    each = members.get("each")
+    if not isinstance(each, Mapping):
+        return
+    yield from _combinations(each, below(place, "each"), document)
+    if each.get("preset") not in TENANTED:
+        wanted = f"must be a preset that has tenants: {', '.join(TENANTED)}"
+        yield Problem(below(below(place, "each"), "preset"), wanted)
+    parameters = each.get("parameters")
+    if isinstance(parameters, Mapping) and "tenant" in parameters:
+        yield Problem(below(below(below(place, "each"), "parameters"), "tenant"), "comes from tenants")
 
 
 def _combinations(members: Mapping[str, Any], place: str, document: Mapping[str, Any]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from keybound._hotpath import strict_json
 from keybound._hotpath.contract import AudienceForm, Marker
 from keybound.audience import FORMS, KINDS, POLICIES, AudiencePolicy, Party
 from keybound.audience.policy import AudienceRule
+from keybound.configuration.introspection import INTROSPECTION_CLIENT
 from keybound.configuration.options import (
     VALIDATORS,
     parameters_of,
@@ -19,6 +20,8 @@ from keybound.configuration.options import (
     validator_table,
 )
 from keybound.configuration.place import NAME
+from keybound.configuration.routing import ROUTER
+from keybound.configuration.transport import TRANSPORT
 from keybound.configuration.values import (
     CONTENT,
     FLAG,
@@ -52,13 +55,15 @@ from keybound.stores import (
 )
 from keybound.stores.redis_replay import OnLoss
 
-__all__ = ["FILE", "LEFT_OUT", "SECTIONS", "make_profile"]
+__all__ = ["FILE", "JUDGES", "LEFT_OUT", "SECTIONS", "make_profile"]
 
 LEFT_OUT: Mapping[Callable[..., Any], frozenset[str]] = {
     keybound.RemoteJWKSet: frozenset({"on_event", "monotonic", "clock"}),
     RemoteMetadata: frozenset({"on_event", "monotonic", "clock"}),
     keybound.FileJWKSet: frozenset({"monotonic"}),
     keybound.HTTPTransport: frozenset({"ssl_context"}),
+    keybound.IntrospectionClient: frozenset(),
+    keybound.IssuerRouter: frozenset(),
     MemoryReplayStore: frozenset(),
     RedisReplayStore: frozenset({"async_client", "monotonic"}),
     MemoryRevocationList: frozenset({"clock"}),
@@ -72,24 +77,10 @@ def _members(made: Callable[..., Any], rows: Mapping[str, Value]) -> dict[str, V
     return {name: rows[name] for name in parameters_of(made) if name in rows}
 
 
-_TRANSPORT = Table(
-    {
-        "ca_file": PATH,
-        "client_certificate": Either((PATH, ListOf(PATH))),
-        "proxy": TEXT,
-        "trust_environment": FLAG,
-        "headers": MapOf(TEXT),
-        "user_agent": TEXT,
-        "public_only": FLAG,
-    },
-    make=lambda **options: keybound.HTTPTransport(**_with_pair(options)),
-    texts=texts_of(keybound.HTTPTransport),
-    title="HTTPTransport",
-)
 _FETCHED = {
     "allow_http": FLAG,
     "refresh": settings(keybound.RefreshSettings),
-    "transport": _TRANSPORT,
+    "transport": TRANSPORT,
     "headers": MapOf(TEXT),
     "keep_fresh": FLAG,
 }
@@ -97,11 +88,6 @@ _SIGNS = {"alg": Choice(tuple(ALGORITHMS)), "kid": TEXT}
 _DECRYPTS = {"alg": Choice((*KEY_ALGORITHMS, *CONTENT_ENCRYPTIONS)), "kid": TEXT}
 _VARIABLES = Either((VARIABLE, ListOf(VARIABLE)))
 _CONTENTS = Either((CONTENT, ListOf(CONTENT)))
-
-
-def _with_pair(options: dict[str, Any]) -> dict[str, Any]:
-    certificate = options.get("client_certificate")
-    return options | ({"client_certificate": tuple(certificate)} if isinstance(certificate, list) else {})
 
 
 def _listed(value: Any) -> list[Any]:
@@ -417,8 +403,13 @@ SECTIONS: Mapping[str, Value] = {
     "profiles": MapOf(_PROFILE, NAME, taken=tuple(PROFILES)),
     "audience_policies": MapOf(_AUDIENCE_POLICY, NAME, taken=tuple(POLICIES)),
     "validators": MapOf(_VALIDATOR, NAME),
+    "introspection_clients": MapOf(INTROSPECTION_CLIENT, NAME),
+    "routers": MapOf(ROUTER, NAME),
 }
 """What a file may hold, by section."""
+
+JUDGES = ("validators", "introspection_clients", "routers")
+"""The sections of what a program gives tokens to. No name occurs in two of them."""
 
 FILE = Table(
     SECTIONS,
@@ -431,6 +422,8 @@ FILE = Table(
         "profiles": "named policies of your own, each derived from one that Keybound has",
         "audience_policies": "which aud is accepted at which endpoint, by names that validators use",
         "validators": "the validators, by the names under which the program finds them",
+        "introspection_clients": "what asks about opaque tokens, by names like those of validators",
+        "routers": "validators by the issuer of a token, by names like those of validators",
     },
     title="Configuration of Keybound",
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from keybound.audience import BoundAudiencePolicy
-from keybound.configuration.building import Builder
+from keybound.configuration.building import Builder, Spot
 from keybound.configuration.options import options_of
 from keybound.configuration.place import ConfigurationError, Missing, Problem, below
 from keybound.configuration.secrets import secrets_in
@@ -69,7 +69,7 @@ class _Trying(Builder):
 class Subject:
     """One validator of the file.
 
-    :ivar place: ``validators`` and its name
+    :ivar place: ``validators`` and its name; in a router, where the table for each tenant stands
     :ivar given: its table
     :ivar kind: the kind of token
     :ivar preset: its preset, or ``None``
@@ -78,14 +78,13 @@ class Subject:
     :ivar audience_policy: as it applies to the server, or ``None``
     """
 
-    def __init__(self, name: str, builder: _Trying) -> None:
-        self.name, self.place = name, below("validators", name)
-        self.given = builder.given("validators", name)
+    def __init__(self, spot: Spot, builder: _Trying, make: Callable[[Spot], Any]) -> None:
+        self.name, self.place, self.given = spot
         self.kind: str = self.given["kind"]
         self.preset: Preset | None = PRESETS.get(self.given.get("preset", ""))
-        self.profile: Profile | None = _tried(builder, builder.profile_of, name)
-        self.made: Any = _tried(builder, lambda name: builder.named("validators", name), name)
-        self.audience_policy: BoundAudiencePolicy | None = builder.applied.get(name)
+        self.profile: Profile | None = _tried(builder, builder.profile_of, spot)
+        self.made: Any = _tried(builder, make, spot)
+        self.audience_policy: BoundAudiencePolicy | None = builder.applied.get(self.name)
 
     @property
     def rules(self) -> KindRules | None:
@@ -131,7 +130,7 @@ class View:
     :ivar form: what is wrong with its form; then nothing else was looked at
     :ivar missing: what it names and is not here
     :ivar refused: what could not be made
-    :ivar validators: the validators
+    :ivar validators: the validators, among them one of each router of tenants
     :ivar server: metadata of the authorization server, or ``None``
     """
 
@@ -152,7 +151,10 @@ class View:
             for section in ("profiles", "audience_policies", *_STOOD_IN):
                 for name in builder.names(section):
                     _tried(builder, lambda name, section=section: builder.named(section, name), name)
-            self.validators = tuple(Subject(name, builder) for name in builder.names("validators"))
+            self.validators = (*_named(builder), *_of_tenants(builder))
+            for section in ("introspection_clients", "routers"):
+                for name in builder.names(section):
+                    _tried(builder, lambda name, section=section: builder.named(section, name), name)
 
     def tables(self, section: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         """Name, place and members of every table in a section, of a file without problems of form."""
@@ -164,9 +166,21 @@ class View:
         return self._builder.named(section, name)
 
 
-def _tried(builder: _Trying, make: Any, name: str) -> Any:
+def _named(builder: _Trying) -> Iterator[Subject]:
+    for name in builder.names("validators"):
+        yield Subject(builder.spot(name), builder, lambda spot: builder.named("validators", spot.name))
+
+
+def _of_tenants(builder: _Trying) -> Iterator[Subject]:
+    for name in builder.names("routers"):
+        spot = _tried(builder, lambda name: next(builder.spots_of(name), None), name)
+        if spot is not None:
+            yield Subject(spot, builder, builder.validator_at)
+
+
+def _tried(builder: _Trying, make: Any, what: Any) -> Any:
     try:
-        return make(name)
+        return make(what)
     except ConfigurationError as problem:
         builder.note(problem)
         return None

@@ -25,7 +25,8 @@ class _Validator(Protocol):
     @property
     def policy(self) -> TokenPolicy: ...
 
-    validate: Callable[..., Any]
+    @property
+    def validate(self) -> Callable[..., Any]: ...
 
 
 AnyValidator = TypeVar("AnyValidator", bound=_Validator)
