@@ -330,7 +330,7 @@ def test_an_introspection_client_of_a_file(shell, world):
         assert shell.json("explain", "2YotnFZF", *options)[1]["error"]["kind"] == "usage"
         server.fault = faults.status(503)
         status, document = shell.json("verify", "2YotnFZF", *options)
-        assert (status, document["error"]["kind"]) == (1, "unexpected")
+        assert (status, document["error"]["kind"]) == (3, "unavailable")
 
 
 def test_which_validator_of_a_file(shell, world):
