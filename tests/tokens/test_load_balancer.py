@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import keybound
 from keybound import PolicyError, Reason
+from keybound.stores import MemoryRevocationList
 from keybound.testing import OMIT, SigningKey
 
 ARN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/front/50dc6c495c0c9188"
@@ -193,3 +195,97 @@ def test_options_that_are_refused(world: Any, key: SigningKey, options: dict[str
 def test_several_load_balancers(world: Any, key: SigningKey) -> None:
     both = validator(world, key, signer=[ARN, ARN + "2"])
     assert both.validate(signed(key, header(world, signer=ARN + "2"), CLAIMS))
+
+
+async def awaited(judge: Any, raw: Any) -> Any:
+    return await judge.avalidate(raw)
+
+
+ROADS = {
+    "validate": lambda judge, raw: judge.validate(raw),
+    "avalidate": lambda judge, raw: asyncio.run(awaited(judge, raw)),
+}
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_calls_are_counted_and_told_of(world: Any, key: SigningKey, road: str) -> None:
+    """P20 with P35: as of every validator, for registries, exporters and logs."""
+    judge, told = validator(world, key), []
+    judge.notify(told.append)
+    assert judge.stats() == {"accepted": 0, "rejected": {}, "unavailable": 0, "old_secrets": 0}
+    ROADS[road](judge, signed(key, header(world), CLAIMS))
+    for raw in (signed(key, header(world, signer="x"), CLAIMS), "a.b", None):
+        with pytest.raises(keybound.TokenRejected):
+            ROADS[road](judge, raw)
+    rejected = {"token_missing": 1, "token_malformed": 1, "claim_mismatch": 1}
+    assert judge.stats() == {"accepted": 1, "rejected": rejected, "unavailable": 0, "old_secrets": 0}
+    assert [(event.kind, event.issuer, str(event.reason), event.claim) for event in told] == [
+        ("load_balancer_token", ISSUER, "claim_mismatch", "signer"),
+        ("load_balancer_token", ISSUER, "token_malformed", None),
+        ("load_balancer_token", ISSUER, "token_missing", None),
+    ]
+    registry = keybound.metrics.Registry()
+    registry.add("front", judge)
+    [accepted] = [each for each in registry.samples() if each.name == "keybound.tokens.accepted"]
+    assert dict(accepted.labels) == {"name": "front", "kind": "load_balancer_token", "issuer": ISSUER}
+    assert (accepted.value, registry.ready) == (1, True)
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_revoked_users(world: Any, key: SigningKey, road: str) -> None:
+    """P33: the load balancer goes on vouching for whoever has logged out at the provider."""
+    revocations = MemoryRevocationList(clock=world.clock)
+    judge = validator(world, key, revocation=revocations)
+    raw = signed(key, header(world), CLAIMS)
+    assert ROADS[road](judge, raw)
+    revocations.revoke(issuer=ISSUER, sub=CLAIMS["sub"])
+    with pytest.raises(keybound.ContextRejected) as caught:
+        ROADS[road](judge, raw)
+    assert caught.value.reason is Reason.TOKEN_REVOKED
+    asked: list[Any] = []
+    judge = validator(world, key, revocation=asked.append)
+    with pytest.raises(keybound.TokenRejected):
+        ROADS[road](judge, signed(key, header(world, client="x"), CLAIMS))
+    assert asked == []
+    with pytest.raises(keybound.Unavailable):
+        ROADS[road](judge, raw)
+    assert judge.stats()["unavailable"] == 1
+
+
+class Seeking:
+    """A source that is asked for keys it does not hold."""
+
+    def __init__(self, held: Any, found: Any) -> None:
+        self.held, self.found = held, found
+        self.asked: list[str] = []
+
+    def snapshot(self) -> Any:
+        return self.held
+
+    def peek(self) -> Any:
+        return self.held
+
+    async def aget(self) -> Any:
+        return self.held
+
+    def refresh_for(self, kid: str) -> bool:
+        self.asked.append(kid)
+        self.held = self.found
+        return True
+
+    async def arefresh_for(self, kid: str) -> bool:
+        return self.refresh_for(kid)
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_nobody_is_asked_for_keys_of_others(world: Any, key: SigningKey, road: str) -> None:
+    other = SigningKey.generate("ES256", kid="other")
+    held, found = (keybound.JWKSet.from_pem(each.public_pem(), kid=each.kid) for each in (other, key))
+    source = Seeking(held, found)
+    judge = validator(world, key, keys=source)
+    for changes in ({"signer": ARN + "x"}, {"client": "x"}, {"iss": "https://x.example"}, {"kid": OMIT}):
+        with pytest.raises(keybound.TokenRejected):
+            ROADS[road](judge, signed(key, header(world, **changes), CLAIMS))
+    assert source.asked == []
+    assert ROADS[road](judge, signed(key, header(world), CLAIMS)).subject == CLAIMS["sub"]
+    assert source.asked == [key.kid]

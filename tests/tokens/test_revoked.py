@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 import keybound
+from keybound import CLIENT_ASSERTION_TYPE
 from keybound.errors import Reason
-from keybound.testing import CertificateAuthority, FakeClock, FakeIssuer
+from keybound.stores import MemoryReplayStore
+from keybound.testing import CertificateAuthority, FakeClient, FakeClock, FakeIssuer
 
 ISSUER = "https://server.example.com"
 AUDIENCE = "https://rs.example.com"
@@ -230,3 +233,125 @@ def test_introspection_answers(package: ModuleType, issuer: str | None) -> None:
     for validator in validators:
         rejected(package, lambda validator=validator: validator.validate(answer))
         rejected(package, lambda validator=validator: asyncio.run(validator.avalidate(answer)))
+
+
+class TestOfClients:
+    """What a client signs: a client that is no longer trusted, or one message that was withdrawn."""
+
+    CLIENT = FakeClient(CLIENT, alg="ES256", clock=CLOCK)
+    KINDS = ("ClientAssertionValidator", "RequestObjectValidator")
+
+    def make(self, package: ModuleType, kind: str, **options: Any) -> Any:
+        usual = {
+            "client_id": CLIENT,
+            "keys": package.JWKSet.from_json(self.CLIENT.jwks()),
+            "audience": ISSUER,
+            "algorithms": ["ES256"],
+            "replay": MemoryReplayStore(max_entries=100),
+            "clock": CLOCK,
+        }
+        return getattr(package, kind)(**usual | options)
+
+    def sign(self, kind: str, **claims: Any) -> str:
+        if kind == "ClientAssertionValidator":
+            return self.CLIENT.assertion(audience=ISSUER, **claims)
+        return self.CLIENT.request_object(audience=ISSUER, scope="openid", **claims)
+
+    @staticmethod
+    def roads(kind: str) -> list[Callable[..., Any]]:
+        form = {"client_assertion_type": CLIENT_ASSERTION_TYPE}
+        found = [ROADS["validate"], ROADS["avalidate"]]
+        if kind == "ClientAssertionValidator":
+            found += [
+                lambda validator, raw: validator.validate_form(form | {"client_assertion": raw}),
+                lambda validator, raw: asyncio.run(
+                    validator.avalidate_form(form | {"client_assertion": raw})
+                ),
+            ]
+        return found
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_by_identifier(self, package: ModuleType, kind: str) -> None:
+        revocations = deny_list()
+        revocations.revoke(issuer=CLIENT, jti="t-1")
+        for road in self.roads(kind):
+            validator = self.make(package, kind, revocation=revocations)
+            error = rejected(package, lambda: road(validator, self.sign(kind, jti="t-1")))  # noqa: B023
+            assert error.error == {"C": "invalid_client", "R": "invalid_request_object"}[kind[0]]
+            assert road(validator, self.sign(kind, jti="t-2")).identifier == "t-2"
+            stats = validator.stats()
+            assert (stats["accepted"], stats["rejected"]) == (1, {"token_revoked": 1})
+
+    def test_a_client_that_is_no_longer_trusted(self, package: ModuleType) -> None:
+        """Assertions name the client in ``sub``; what it signs after it has new keys is good again."""
+        revocations, kind = deny_list(), "ClientAssertionValidator"
+        validator = self.make(package, kind, revocation=revocations)
+        assert validator.validate(self.sign(kind))
+        revocations.revoke(issuer=CLIENT, sub=CLIENT)
+        rejected(package, lambda: validator.validate(self.sign(kind)))
+        rejected(package, lambda: asyncio.run(validator.avalidate(self.sign(kind))))
+        assert validator.validate(self.sign(kind, iat=int(CLOCK()) + 5))
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_is_asked_last_but_for_the_replay_store(self, package: ModuleType, kind: str) -> None:
+        """What was revoked, and what nobody could tell of, is not used up."""
+        answers: list[Any] = [True, package.Unavailable("not now"), OSError("gone"), None, False, False]
+        asked: list[Any] = []
+
+        def ask(token: Any) -> Any:
+            asked.append(token)
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        for road in self.roads(kind)[:2]:
+            remaining = list(answers)
+            validator = self.make(package, kind, revocation=ask)
+            raw = self.sign(kind, jti="t-1")
+            for bad in (
+                self.sign(kind, lifetime=-60),
+                self.sign(kind, aud="https://x.example"),
+                raw[:-6],
+                "",
+            ):
+                with pytest.raises(package.TokenRejected):
+                    road(validator, bad)
+            assert asked == []
+            rejected(package, lambda: road(validator, raw))  # noqa: B023
+            for _ in range(3):
+                with pytest.raises(package.Unavailable):
+                    road(validator, raw)
+            assert road(validator, raw).identifier == "t-1"
+            with pytest.raises(package.ContextRejected) as caught:
+                road(validator, raw)
+            assert caught.value.reason is package.Reason.JTI_REPLAYED
+            assert validator.stats()["unavailable"] == 3
+            answers, asked[:] = remaining, []
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_function_that_has_to_be_awaited(self, package: ModuleType, kind: str) -> None:
+        answers = [False, True]
+
+        async def ask(token: Any) -> bool:
+            await asyncio.sleep(0)
+            return answers.pop(0)
+
+        validator = self.make(package, kind, revocation=ask)
+        with pytest.raises(package.Unavailable):
+            validator.validate(self.sign(kind))
+        assert asyncio.run(validator.avalidate(self.sign(kind)))
+        rejected(package, lambda: asyncio.run(validator.avalidate(self.sign(kind))))
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_options_that_are_none(self, package: ModuleType, kind: str) -> None:
+        with pytest.raises(package.PolicyError):
+            self.make(package, kind, revocation="memory")
+
+
+@pytest.mark.parametrize(
+    "name", ["LogoutTokenValidator", "SecurityEventTokenValidator", "DPoPProofValidator"]
+)
+def test_kinds_that_are_not_asked_about(name: str) -> None:
+    """To drop the news of a logout because its subject is revoked would undo what it is for."""
+    assert "revocation" not in inspect.signature(getattr(keybound, name)).parameters

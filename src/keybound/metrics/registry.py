@@ -109,9 +109,9 @@ class Registry:
 def _of(name: str, watched: Any, issuer: str | None) -> Found:
     stats = watched.stats()
     if isinstance(watched, Counting):
-        policy: Any = getattr(watched, "policy", None)
-        named = policy.issuer or "" if issuer is None else issuer
-        return of_validator((name, str(policy.kind.value), named), stats)
+        subject = watched._outcomes
+        named = subject.issuer or "" if issuer is None else issuer
+        return of_validator((name, str(subject.kind), named), stats)
     if any(counter in stats for counter in ("fetches", "metadata", "reloads")):
         return of_key_source(name, stats)
     return of_store(name, stats)

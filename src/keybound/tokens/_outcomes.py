@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from keybound.errors import KeyboundError, PolicyError, Reason, TokenRejected, Unavailable
 from keybound.events import OldSecretEvent, TokenEvent
 from keybound.keys import background
 
-if TYPE_CHECKING:
-    from keybound.policy import TokenPolicy
-
-__all__ = ["Counted", "Counting", "Outcomes"]
+__all__ = ["Counted", "Counting", "Outcomes", "Subject"]
 
 Result = TypeVar("Result")
 
@@ -27,15 +24,30 @@ Listener = Callable[[TokenEvent | OldSecretEvent], object]
 """What is told of calls that have not accepted a token, and of old secrets that are still in use."""
 
 
+class Subject(Protocol):
+    """What the tokens are that a validator judges."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of token, as :class:`keybound.TokenKind` spells it."""
+        ...
+
+    @property
+    def issuer(self) -> str | None:
+        """As configured, or ``None`` where the validator knows none."""
+        ...
+
+
 class Outcomes:
     """Counters of one validator. Safe to share between threads.
 
-    :param policy: of the validator; ``None`` for one that judges before it is known whose token it is
+    :param subject: the policy of the validator, or what says as much of its tokens; ``None`` for one that
+        judges before it is known whose token it is
     """
 
-    def __init__(self, policy: TokenPolicy | None) -> None:
-        self._kind = None if policy is None else str(policy.kind.value)
-        self._issuer = None if policy is None else policy.issuer
+    def __init__(self, subject: Subject | None) -> None:
+        self.kind = None if subject is None else str(subject.kind)
+        self.issuer = None if subject is None else subject.issuer
         self._listener: Listener | None = None
         self._lock = threading.Lock()
         self._accepted = self._unavailable = self._old_secrets = 0
@@ -51,7 +63,7 @@ class Outcomes:
             self._accepted += tokens
             self._old_secrets += old_secrets
         for _ in range(old_secrets):
-            self._tell(OldSecretEvent(str(self._kind), self._issuer))
+            self._tell(OldSecretEvent(str(self.kind), self.issuer))
 
     def ended(self, error: KeyboundError) -> None:
         """A call ended with this error."""
@@ -62,7 +74,7 @@ class Outcomes:
             with self._lock:
                 self._unavailable += 1
         if self._listener is not None and isinstance(error, (TokenRejected, Unavailable)):
-            self._tell(TokenEvent.of(error, kind=self._kind, issuer=self._issuer))
+            self._tell(TokenEvent.of(error, kind=self.kind, issuer=self.issuer))
 
     def _tell(self, event: TokenEvent | OldSecretEvent) -> None:
         listener = self._listener

@@ -20,7 +20,7 @@ from keybound.keys import KeySource, RefreshingKeySource, as_key_source
 from keybound.keys.recreation import VALIDATORS
 from keybound.limits import DEFAULT_CACHE, MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
-from keybound.tokens._outcomes import Counted, Counting, Outcomes
+from keybound.tokens._outcomes import Counted, Counting, Outcomes, Subject
 
 if TYPE_CHECKING:
     from keybound.binding.certificate import Certificate
@@ -31,6 +31,7 @@ __all__ = [
     "Configured",
     "Described",
     "HasClaims",
+    "Judging",
     "Token",
     "TokenValidator",
     "is_recent",
@@ -62,18 +63,17 @@ class HasClaims(Protocol):
         ...
 
 
-class Configured(Counting):
-    """What has a policy and a clock, and tells of them. Read-only: the road would not change along."""
+class Judging(Counting):
+    """What judges tokens by a clock and a revocation, and counts what came of it."""
 
     _error: str | None = None
     """OAuth error code of its rejections, where it is not that of a resource server."""
 
-    _checked_policy: TokenPolicy
     _given_clock: Clock
     _time: Clock
     _revocation: RevocationCheck | None
 
-    def _configure(self, policy: TokenPolicy, clock: Clock, revocation: Revocation | None = None) -> None:
+    def _prepare(self, subject: Subject, clock: Clock, revocation: Revocation | None = None) -> None:
         """:raises PolicyError: the clock or the revocation cannot be used"""
         if not callable(clock):
             raise PolicyError("clock must be callable and return seconds")
@@ -82,10 +82,9 @@ class Configured(Counting):
             from keybound.stores.revocation import as_revocation_check
 
             self._revocation = as_revocation_check(revocation)
-        self._checked_policy = policy
         self._given_clock = clock
         self._time = checked(clock)
-        self._outcomes = Outcomes(policy)
+        self._outcomes = Outcomes(subject)
 
     def _rejection(self, reason: Reason, claim: str | None = None) -> TokenRejected:
         """The exception for what a check behind the road has found; the caller raises it."""
@@ -108,14 +107,25 @@ class Configured(Counting):
         return token
 
     @property
-    def policy(self) -> TokenPolicy:
-        """What the validator demands."""
-        return self._checked_policy
-
-    @property
     def clock(self) -> Clock:
         """Returns seconds since 1970-01-01T00:00:00Z."""
         return self._given_clock
+
+
+class Configured(Judging):
+    """What has a policy as well, and tells of it. Read-only: the road would not change along."""
+
+    _checked_policy: TokenPolicy
+
+    def _configure(self, policy: TokenPolicy, clock: Clock, revocation: Revocation | None = None) -> None:
+        """:raises PolicyError: the clock or the revocation cannot be used"""
+        self._prepare(policy, clock, revocation)
+        self._checked_policy = policy
+
+    @property
+    def policy(self) -> TokenPolicy:
+        """What the validator demands."""
+        return self._checked_policy
 
 
 class Described(Configured):

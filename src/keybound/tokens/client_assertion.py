@@ -18,6 +18,7 @@ from keybound.tokens._validator import TokenValidator
 
 if TYPE_CHECKING:
     from keybound.stores import ReplayStore
+    from keybound.stores.revocation import Revocation
 
 __all__ = ["CLIENT_ASSERTION_TYPE", "ClientAssertion", "ClientAssertionValidator"]
 
@@ -65,6 +66,8 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
     :param expected_claims: claims and the one text that each must be
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :param revocation: as for :class:`keybound.AccessTokenValidator`; for a client that is no
+        longer trusted by its ``sub``, or one assertion by its ``jti``; asked before the replay store
     :raises PolicyError: the options are unsafe, contradictory or impossible
     """
 
@@ -94,6 +97,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         expected_claims: Mapping[str, str] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
+        revocation: Revocation | None = None,
     ) -> None:
         self._audience = AudienceCheck(TokenKind.CLIENT_ASSERTION, audience, profile)
         if self._audience.texts is not None and getattr(profile, "audience_policy", None) is not None:
@@ -120,7 +124,9 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
             expected_claims=expected_claims,
             limits=limits,
         )
-        super().__init__(policy, ClientAssertion, keys=keys, clock=clock, replay=replay)
+        super().__init__(
+            policy, ClientAssertion, keys=keys, clock=clock, replay=replay, revocation=revocation
+        )
         self._client_id = text("client_id", client_id)
         self._grant_types = None if grant_types is None else text_list("grant_types", grant_types, some=True)
 
@@ -134,11 +140,13 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         :param grant_type: the grant type that the request is part of, where the client's are limited
         :raises TokenRejected: it must not be accepted; ``.reason`` tells why, ``.error_response()`` what to
             answer
-        :raises Unavailable: the key source or the replay store cannot answer now
+        :raises Unavailable: the key source or the replay store cannot answer now, or nobody can tell whether
+            it was revoked
         :raises PolicyError: the audience policy has no rule for this endpoint
         """
         try:
-            assertion = self._use(self._check(self._open(raw), endpoint, grant_type))
+            checked = self._check(self._open(raw), endpoint, grant_type)
+            assertion = self._use(self._unrevoked(checked))
         except KeyboundError as error:
             self._outcomes.ended(error)
             raise
@@ -150,7 +158,8 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
     ) -> ClientAssertion:
         """:meth:`validate` for use in an event loop."""
         try:
-            assertion = await self._ause(self._check(await self._aopen(raw), endpoint, grant_type))
+            checked = self._check(await self._aopen(raw), endpoint, grant_type)
+            assertion = await self._ause(await self._aunrevoked(checked))
         except KeyboundError as error:
             self._outcomes.ended(error)
             raise
@@ -179,7 +188,7 @@ class ClientAssertionValidator(TokenValidator[ClientAssertion]):
         return await self.avalidate(raw, endpoint=endpoint, grant_type=grant_type or form.get("grant_type"))
 
     def _check(self, assertion: ClientAssertion, endpoint: str, grant_type: str | None) -> ClientAssertion:
-        """Everything but the replay, which only an assertion that is good in every other way may touch."""
+        """Everything but revocation and replay, which are only for an assertion that is good otherwise."""
         if self._grant_types is not None and grant_type not in self._grant_types:
             raise rejection(Reason.GRANT_TYPE_NOT_ALLOWED, error="unauthorized_client")
         reason = self._audience.judge(assertion, endpoint, self._client_id)

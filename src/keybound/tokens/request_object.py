@@ -24,6 +24,7 @@ from keybound.tokens._validator import TokenValidator
 
 if TYPE_CHECKING:
     from keybound.stores import ReplayStore
+    from keybound.stores.revocation import Revocation
 
 __all__ = ["Duplicates", "RequestObject", "RequestObjectValidator"]
 
@@ -154,6 +155,8 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
     :param expected_claims: claims and the one text that each must be
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
+    :param revocation: as for :class:`keybound.AccessTokenValidator`; for one object that was
+        withdrawn by its ``jti``; a function can tell of all; asked before the replay store
     :raises PolicyError: the options are unsafe, contradictory or impossible
     """
 
@@ -184,6 +187,7 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
         expected_claims: Mapping[str, str] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
+        revocation: Revocation | None = None,
     ) -> None:
         self._audience = AudienceCheck(TokenKind.REQUEST_OBJECT, audience, profile)
         needed = () if replay is None else ("exp", "jti")
@@ -207,7 +211,15 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
             expected_claims=expected_claims,
             limits=limits,
         )
-        super().__init__(policy, RequestObject, keys=keys, clock=clock, decryption=decryption, replay=replay)
+        super().__init__(
+            policy,
+            RequestObject,
+            keys=keys,
+            clock=clock,
+            decryption=decryption,
+            replay=replay,
+            revocation=revocation,
+        )
         if not isinstance(duplicates, str) or duplicates not in get_args(Duplicates):
             raise PolicyError(f"duplicates must be one of {', '.join(get_args(Duplicates))}")
         self._client_id = text("client_id", client_id)
@@ -229,10 +241,11 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
             never used; ``request`` itself and what the object does not have are left aside
         :raises TokenRejected: it must not be accepted; ``.reason`` tells why, ``.error_response()`` what to
             answer and :meth:`error_redirect_uri` where
-        :raises Unavailable: the key source or the replay store cannot answer now
+        :raises Unavailable: the key source or the replay store cannot answer now, or nobody can tell whether
+            it was revoked
         :raises PolicyError: the audience policy has no rule for this endpoint
         """
-        return self._use(self._check(self._open(raw), endpoint, parameters))
+        return self._use(self._unrevoked(self._check(self._open(raw), endpoint, parameters)))
 
     async def avalidate(
         self,
@@ -242,7 +255,8 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
         parameters: Mapping[str, Any] | None = None,
     ) -> RequestObject:
         """:meth:`validate` for use in an event loop."""
-        return await self._ause(self._check(await self._aopen(raw), endpoint, parameters))
+        checked = self._check(await self._aopen(raw), endpoint, parameters)
+        return await self._ause(await self._aunrevoked(checked))
 
     def error_redirect_uri(self, parameters: Mapping[str, Any]) -> str | None:
         """Where the user agent may be redirected with the error of a rejected request object.
@@ -263,7 +277,7 @@ class RequestObjectValidator(TokenValidator[RequestObject]):
     def _check(
         self, token: RequestObject, endpoint: str, parameters: Mapping[str, Any] | None
     ) -> RequestObject:
-        """Everything but the replay, which only an object that is good in every other way may touch."""
+        """Everything but revocation and replay, which are only for an object that is good otherwise."""
         # RFC 9101, 10.8: such an object could be used as a client assertion.
         if token.claim("sub") == self._client_id:
             raise _invalid_request(Reason.SUBJECT_IS_CLIENT)
