@@ -39,15 +39,17 @@ class Keybound:
 
     name = "keybound"
 
-    def __init__(self, server: IssuerServer) -> None:
+    def __init__(self, server: IssuerServer, **options: Any) -> None:
+        """:param options: as for the validator, in place of those here"""
         self.clock = FakeClock(0.0)
         self.keys = keybound.RemoteJWKSet(
             server.jwks_uri,
             transport=keybound.HTTPTransport(ssl_context=server.client_context()),
             monotonic=self.clock,
         )
+        usual: dict[str, Any] = {"audience": AUDIENCE, "algorithms": ["ES256"], "cache": None}
         self.validator = keybound.AccessTokenValidator(
-            issuer=server.issuer.issuer, audience=AUDIENCE, keys=self.keys, algorithms=["ES256"], cache=None
+            issuer=server.issuer.issuer, keys=self.keys, **usual | options
         )
 
     def validate(self, raw: str) -> object:
@@ -70,6 +72,7 @@ class PyJWT:
     """As its documentation shows it; there is no asynchronous form."""
 
     name = "pyjwt"
+    caches_keys = False
 
     def __init__(self, server: IssuerServer) -> None:
         import jwt
@@ -81,6 +84,7 @@ class PyJWT:
             ssl_context=server.client_context(),
             cooldown_duration=SHORT,
             lifespan=60,
+            cache_keys=self.caches_keys,
         )
 
     def validate(self, raw: str) -> object:
@@ -103,23 +107,10 @@ class PyJWT:
 
 
 class PyJWTCachingKeys(PyJWT):
-    """With the cache that spares its lock to those who know the key."""
+    """With the cache that spares its lock to those who know the key, and has no bound in time."""
 
     name = "pyjwt, cache_keys=True"
-
-    def __init__(self, server: IssuerServer) -> None:
-        super().__init__(server)
-        self.client = self.jwt.PyJWKClient(
-            server.jwks_uri,
-            ssl_context=server.client_context(),
-            cooldown_duration=SHORT,
-            lifespan=60,
-            cache_keys=True,
-        )
-
-    def let_keys_expire(self) -> None:
-        super().let_keys_expire()
-        self.client.get_signing_key.cache_clear()
+    caches_keys = True
 
 
 CLIENTS: tuple[Callable[[IssuerServer], Any], ...] = (PyJWT, PyJWTCachingKeys, Keybound)
@@ -138,7 +129,8 @@ class Scene:
     def token(self, kid: str | None = None, **options: Any) -> str:
         if kid is not None:
             options |= {"header": {"kid": kid}, "key": self.attacker}
-        return self.server.issuer.access_token(audience=AUDIENCE, lifetime=86_400, **options)
+        usual = {"audience": AUDIENCE, "lifetime": 86_400}
+        return self.server.issuer.access_token(**usual | options)
 
     def accepts(self, raw: str) -> bool:
         try:
@@ -160,6 +152,16 @@ def milliseconds(seconds: float) -> str:
 
 def latency(client: Any, hang: float) -> dict[str, str]:
     """Validations of a token with a known kid while a fetch for an unknown one hangs."""
+    idle, busy = waits(client, hang)
+    return {
+        "known kid, no fetch: median": milliseconds(statistics.median(idle)),
+        f"known kid, a fetch hangs {hang:g} s: median": milliseconds(statistics.median(busy)),
+        f"known kid, a fetch hangs {hang:g} s: worst": milliseconds(max(busy)),
+    }
+
+
+def waits(client: Any, hang: float) -> tuple[list[float], list[float]]:
+    """Seconds that each validation took: without a fetch, and while one hangs."""
     with Scene(client) as scene:
         idle = [timed(scene) for _ in range(2000)]
         scene.client.let_cooldown_pass()
@@ -173,11 +175,7 @@ def latency(client: Any, hang: float) -> dict[str, str]:
         while time.perf_counter() < end:
             busy.append(timed(scene))
         stranger.join()
-        return {
-            "known kid, no fetch: median": milliseconds(statistics.median(idle)),
-            f"known kid, a fetch hangs {hang:g} s: median": milliseconds(statistics.median(busy)),
-            f"known kid, a fetch hangs {hang:g} s: worst": milliseconds(max(busy)),
-        }
+        return idle, busy
 
 
 def timed(scene: Scene) -> float:
@@ -189,21 +187,25 @@ def timed(scene: Scene) -> float:
 def lag(client: Any, hang: float) -> dict[str, str]:
     """How late an event loop is while one task waits for a key and others validate."""
     figures = {}
-    for state in ("no fetch", f"a fetch hangs {hang:g} s"):
-        with Scene(client) as scene:
-            scene.client.let_cooldown_pass()
-            hold = faults.Hold()
-            if state != "no fetch":
-                scene.server.fault = hold
-                threading.Timer(hang, hold.release).start()
-            late = sorted(asyncio.run(heartbeat(scene, hang, unknown=state != "no fetch")))
-            figures |= {
-                f"event loop, {state}: median lag": milliseconds(statistics.median(late)),
-                f"event loop, {state}: 99.9 % below": milliseconds(late[int(len(late) * 0.999)]),
-                f"event loop, {state}: worst lag": milliseconds(late[-1]),
-                f"event loop, {state}: later than 1 ms": f"{sum(lap > 0.001 for lap in late)} of {len(late)}",
-            }
+    for state, hangs in (("no fetch", False), (f"a fetch hangs {hang:g} s", True)):
+        late = lateness(client, hang, hangs=hangs)
+        figures |= {
+            f"event loop, {state}: median lag": milliseconds(statistics.median(late)),
+            f"event loop, {state}: 99.9 % below": milliseconds(late[int(len(late) * 0.999)]),
+            f"event loop, {state}: worst lag": milliseconds(late[-1]),
+            f"event loop, {state}: later than 1 ms": f"{sum(lap > 0.001 for lap in late)} of {len(late)}",
+        }
     return figures
+
+
+def lateness(client: Any, hang: float, *, hangs: bool) -> list[float]:
+    """Seconds by which the turns of an event loop were late, the least first."""
+    with Scene(client) as scene:
+        scene.client.let_cooldown_pass()
+        if hangs:
+            hold = scene.server.fault = faults.Hold()
+            threading.Timer(hang, hold.release).start()
+        return sorted(asyncio.run(heartbeat(scene, hang, unknown=hangs)))
 
 
 async def heartbeat(scene: Scene, seconds: float, *, unknown: bool) -> list[float]:
@@ -228,18 +230,21 @@ async def heartbeat(scene: Scene, seconds: float, *, unknown: bool) -> list[floa
 
 def amplification(client: Any, hang: float) -> dict[str, str]:
     """Fetches that tokens with unknown kids cause, once a cooldown is over."""
-    figures = {}
-    for state, fault in (("up", None), ("503", faults.status(503))):
-        with Scene(client) as scene:
-            scene.client.let_cooldown_pass()
-            scene.server.fault = fault
-            tokens = [scene.token(f"bogus-{number}") for number in range(UNKNOWN)]
-            before = scene.server.count()
-            assert not any(scene.accepts(raw) for raw in tokens)
-            figures[f"fetches for {UNKNOWN:,} unknown kids, endpoint {state}"] = str(
-                scene.server.count() - before
-            )
-    return figures
+    return {
+        f"fetches for {UNKNOWN:,} unknown kids, endpoint {state}": str(fetches_for_unknown(client, fault))
+        for state, fault in (("up", None), ("503", faults.status(503)))
+    }
+
+
+def fetches_for_unknown(client: Any, fault: faults.Fault | None) -> int:
+    """How many of them there are."""
+    with Scene(client) as scene:
+        scene.client.let_cooldown_pass()
+        scene.server.fault = fault
+        tokens = [scene.token(f"bogus-{number}") for number in range(UNKNOWN)]
+        before = scene.server.count()
+        assert not any(scene.accepts(raw) for raw in tokens)
+        return scene.server.count() - before
 
 
 def outage(client: Any, hang: float) -> dict[str, str]:

@@ -144,7 +144,7 @@ FIELD = {
     "P24": "`Cache-Control` within bounds, and `ETag`",
     "P25": "keys at the start of a process, from a file or from another process; a quick import",
     "P26": "presets of providers are data, and a template takes listed tenants only",
-    "P31": "a validator is made once and used by everybody",
+    "P31": "a validator is made once and used by everybody; who makes it for each request is told",
     "P32": "processes: safe across fork, spread refreshes, no thread before there is a use for it",
     "P33": "tokens that were revoked, by a hook or a list, on cache hits too",
     "P34": "opaque tokens behind the same interface, asked about once",
@@ -216,7 +216,7 @@ def document() -> str:
         "# Lessons from the field",
         "",
         "What operators of gateways and users of other validators suffer from (P) and ask to be tested (F),",
-        "and the tests that hold it here.",
+        "and the tests that hold it here. `python bench/field.py` shows some of it beside another library.",
         "",
         *_table("Lesson", FIELD, held),
     ]

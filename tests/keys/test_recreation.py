@@ -62,6 +62,7 @@ def fresh(issuer: FakeIssuer) -> Callable[..., keybound.RemoteJWKSet]:
 
 
 def test_one_for_each_request_is_told_of_once(fresh: Any, told: Any):
+    """P31."""
     for _ in range(3 * ENOUGH):
         assert len(fresh().get()) == 1
         gc.collect(0)
