@@ -145,7 +145,7 @@ FIELD = {
     "P25": "keys at the start of a process, from a file or from another process; a quick import",
     "P26": "presets of providers are data, and a template takes listed tenants only",
     "P31": "a validator is made once and used by everybody; who makes it for each request is told",
-    "P32": "processes: safe across fork, spread refreshes, no thread before there is a use for it",
+    "P32": "processes: safe across fork, spread refreshes, one fetch for those who share, no early thread",
     "P33": "tokens that were revoked, by a hook or a list, on cache hits too",
     "P34": "opaque tokens behind the same interface, asked about once",
     "P35": "counters, events and metrics, without labels from tokens",

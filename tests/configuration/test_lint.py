@@ -431,6 +431,11 @@ CASES: dict[str, list[Case]] = {
     "unused": [
         Case("keys.rsa", {'keys = "rsa"': 'keys = "remote"'}, {}),
         Case("profiles.ours", {'profile = "ours"': 'profile = "rfc9068"\nalgorithms = ["ES256"]'}, {}),
+        Case(
+            "shared_documents.spare",
+            more("ours", '[shared_documents.spare]\nkind = "directory"\npath = "shared"'),
+            {},
+        ),
         Case("stores.spare", more("ours", '[stores.spare]\nkind = "memory"'), {}),
     ],
     "not-here": [

@@ -15,12 +15,13 @@ import keybound
 from keybound import configuration, profiles
 from keybound._hotpath.contract import AudienceForm, Marker
 from keybound.audience import POLICIES, ReportOnly
-from keybound.keys import DiscoveredJWKSet
+from keybound.keys import DirectoryDocuments, DiscoveredJWKSet
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_CACHE
 from keybound.stores import (
     MemoryReplayStore,
     MemoryRevocationList,
+    RedisDocuments,
     RedisReplayStore,
     RedisRevocationList,
 )
@@ -70,6 +71,10 @@ def test_every_kind_of_table(load: Any, everything: str) -> None:
     assert {name: type(denied) for name, denied in made.revocation_lists.items()} == {
         "shared": RedisRevocationList,
         "own": MemoryRevocationList,
+    }
+    assert {name: type(shared) for name, shared in made.shared_documents.items()} == {
+        "machine": DirectoryDocuments,
+        "cluster": RedisDocuments,
     }
     assert made.server is not None
     assert made.server["token_endpoint"] == "https://as.example.com/token"
@@ -159,6 +164,21 @@ def test_revoked_tokens(load: Any, issuer: Any, clock: Any) -> None:
         made.validators["accounts"].validate(token)
 
 
+def test_documents_that_are_shared(load: Any, tmp_path: Path) -> None:
+    """P32: the directory is looked for beside the file, and nothing is made of it yet."""
+    text = (
+        '[shared_documents.machine]\nkind = "directory"\npath = "shared"\n'
+        '[keys.main]\njwks_uri = "https://as.example.com/jwks"\nshared = "machine"\n'
+    )
+    made = configuration.load(text, directory=tmp_path)
+    keys: Any = made.keys["main"]
+    assert keys._shared is made.shared_documents["machine"]
+    assert list(tmp_path.iterdir()) == []
+    made.shared_documents["machine"].store("https://as.example.com/jwks", b"state")
+    assert [path.name for path in tmp_path.iterdir()] == ["shared"]
+    assert configuration.lint(text, directory=tmp_path)
+
+
 def test_some_of_a_file(load: Any, everything: str) -> None:
     """A process needs no secret but its own."""
     made = load(everything, only="accounts", environment={})
@@ -183,8 +203,8 @@ def test_names_of_validators(everything: str) -> None:
     for_access_tokens = ("accounts", "tenant", "opaque", "header", "body", "certificate", "own-certificate")
     found = configuration.validators_in(everything, kind="access_token")
     assert found == (*for_access_tokens, "gateway", "workforce")
-    # Stores, deny-lists and the table for each tenant have a kind; clients and routers have none.
-    assert len(configuration.validators_in(everything)) == everything.count("\nkind = ") - 5 + 7
+    # Stores, shared places, deny-lists and the table for each tenant have one; clients and routers not.
+    assert len(configuration.validators_in(everything)) == everything.count("\nkind = ") - 7 + 7
     with pytest.raises(configuration.ConfigurationError):
         configuration.validators_in("[validators.x]\n")
 
@@ -281,6 +301,10 @@ REFUSED = [
     ("[stores.x]\nkind = 'redis'", "", "stores.x", "one of url, url_env"),
     ("[stores.x]\nmax_entries = 5", "", "stores.x.kind", "one of memory, redis"),
     ("[stores]\nx = 5", "", "stores.x", "must be a table"),
+    ("[shared_documents.x]\nkind = 'file'", "", "shared_documents.x.kind", "one of directory, redis"),
+    ("[shared_documents.x]\nkind = 'directory'", "", "shared_documents.x.path", "is missing"),
+    ("[shared_documents.x]\nkind = 'directory'\npath = ''", "", "shared_documents.x.path", "a directory"),
+    ("[keys.x]\njwks_uri = 'https://a/'\nshared = 'no'", "", "keys.x.shared", "[shared_documents]"),
     ("[keys.secret]\nsecret_env = 'CLIENT_SECRET'", "", "keys.secret.alg", "is missing"),
     ("[keys.secret]\nsecret_env = 'NO_SUCH'\nalg = 'HS256'", "", "keys.secret.secret_env", "not set"),
     ("[keys.secret]\nsecret_env = 'A B'\nalg = 'HS256'", "", "keys.secret.secret_env", "name of a variable"),

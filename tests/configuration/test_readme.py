@@ -90,7 +90,7 @@ def test_its_validators_validate(tmp_path: Path, example: Path, variables: dict[
     example.with_name("accounts.json").write_text(json.dumps(issuer.jwks()))
     text = example.read_text(encoding="utf-8")
     text = text.replace('jwks_uri = "https://as.example.com/jwks"', 'jwks_file = "accounts.json"')
-    text = re.sub(r"^(refresh|transport|decryption) = .*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(refresh|transport|shared|decryption) = .*$", "", text, flags=re.MULTILINE)
     accounts = configuration.load(text, directory=tmp_path, environment=variables).validators["accounts"]
     with pytest.raises(keybound.TokenRejected, match="cnf_missing"):
         accounts.validate(issuer.access_token(audience="https://rs.example.org/", lifetime=300))

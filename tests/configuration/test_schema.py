@@ -22,13 +22,14 @@ from keybound.configuration.options import NOT_IN_A_FILE, OPTIONS, VALIDATORS, o
 from keybound.configuration.source import problems_of
 from keybound.configuration.tables import LEFT_OUT
 from keybound.configuration.values import MapOf, OneOf, Table, Value
-from keybound.keys import RemoteMetadata
+from keybound.keys import DirectoryDocuments, RemoteMetadata
 from keybound.kinds import TokenKind
 from keybound.limits import CacheSettings, Limits
 from keybound.policy import KindRules, Profile
 from keybound.stores import (
     MemoryReplayStore,
     MemoryRevocationList,
+    RedisDocuments,
     RedisReplayStore,
     RedisRevocationList,
 )
@@ -87,6 +88,8 @@ def table_of(section: str, kind: str | None) -> Table:
         (keybound.RemoteJWKSet, "keys", "jwks_uri", {"url": "jwks_uri"}),
         (RemoteMetadata, "keys", "issuer", {}),
         (keybound.FileJWKSet, "keys", "jwks_file", {"path": "jwks_file"}),
+        (DirectoryDocuments, "shared_documents", "directory", {}),
+        (RedisDocuments, "shared_documents", "redis", {"server": "url"}),
         (MemoryReplayStore, "stores", "memory", {}),
         (RedisReplayStore, "stores", "redis", {"server": "url"}),
         (MemoryRevocationList, "revocation_lists", "memory", {}),
@@ -147,7 +150,7 @@ def test_the_file_with_everything_in_it_uses_every_table(everything: str) -> Non
     document = toml.loads(everything)
     assert list(VALIDATOR.iter_errors(document)) == []
     assert set(document) == set(tables.SECTIONS)
-    for section in ("keys", "decryption_keys", "stores", "audience_policies"):
+    for section in ("keys", "shared_documents", "decryption_keys", "stores", "audience_policies"):
         value = tables.SECTIONS[section].member  # type: ignore[attr-defined]
         used = {value.kind_of(members) for members in document[section].values()}
         # By a variable or by a file, which are tables of one form.

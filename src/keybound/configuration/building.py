@@ -61,6 +61,10 @@ class Builder:
             raise Missing(place, "there is no such file")
         return path
 
+    def directory(self, text: str) -> Path:
+        """See :class:`keybound.configuration.values.Surroundings`."""
+        return self._directory / text
+
     def content(self, text: str, place: str) -> bytes:
         """See :class:`keybound.configuration.values.Surroundings`."""
         try:

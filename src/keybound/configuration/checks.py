@@ -385,7 +385,15 @@ def responses_unsigned(view: View) -> Iterator[Problem]:
 def unused(view: View) -> Iterator[Problem]:
     """Tables that no validator uses."""
     used = _names_in_use(view)
-    for section in ("keys", "decryption_keys", "stores", "revocation_lists", "profiles", "audience_policies"):
+    for section in (
+        "keys",
+        "shared_documents",
+        "decryption_keys",
+        "stores",
+        "revocation_lists",
+        "profiles",
+        "audience_policies",
+    ):
         for name, place, _ in view.tables(section):
             if (section, name) not in used:
                 yield Problem(place, "nothing in the file uses it")
@@ -422,4 +430,5 @@ def _names_in_use(view: View) -> set[tuple[str, Any]]:
         used |= {("revocation_lists", given.get("revocation"))}
         if subject.profile is not None:
             used.add(("audience_policies", subject.profile.audience_policy))
+    used |= {("shared_documents", members.get("shared")) for _, _, members in view.tables("keys")}
     return used

@@ -15,7 +15,7 @@ from keybound.configuration.building import Builder
 from keybound.configuration.source import Text, check, read
 from keybound.configuration.tables import JUDGES, SECTIONS
 from keybound.errors import PolicyError
-from keybound.keys import KeySource
+from keybound.keys import KeySource, SharedDocuments
 from keybound.policy import Profile, text_list
 from keybound.stores import ReplayStore, RevocationList
 from keybound.tokens.issuer_router import IssuerRouter
@@ -31,6 +31,7 @@ class Configuration:
     :ivar introspection_clients: what asks about opaque tokens
     :ivar routers: validators by issuer
     :ivar keys: the key sources of ``[keys]``, for those who warm or watch them
+    :ivar shared_documents: where processes share what they fetch
     :ivar stores: the replay stores
     :ivar revocation_lists: the deny-lists, for those who revoke tokens
     :ivar server: metadata of the authorization server, or ``None``
@@ -43,6 +44,7 @@ class Configuration:
     introspection_clients: Mapping[str, IntrospectionClient]
     routers: Mapping[str, IssuerRouter[Any]]
     keys: Mapping[str, KeySource]
+    shared_documents: Mapping[str, SharedDocuments]
     stores: Mapping[str, ReplayStore]
     revocation_lists: Mapping[str, RevocationList]
     server: Mapping[str, Any] | None

@@ -24,6 +24,7 @@ from keybound.configuration.routing import ROUTER
 from keybound.configuration.transport import TRANSPORT
 from keybound.configuration.values import (
     CONTENT,
+    DIRECTORY,
     FLAG,
     NUMBER,
     PATH,
@@ -43,13 +44,14 @@ from keybound.configuration.values import (
 from keybound.errors import PolicyError, Reason
 from keybound.jose.algorithms import ALGORITHMS
 from keybound.jose.jwe_algorithms import CONTENT_ENCRYPTIONS, KEY_ALGORITHMS
-from keybound.keys import DiscoveredJWKSet, RemoteMetadata, WellKnown
+from keybound.keys import DirectoryDocuments, DiscoveredJWKSet, RemoteMetadata, WellKnown
 from keybound.kinds import TokenKind
 from keybound.policy import AudienceClaim, BindingMode, KindRules, MtlsEndpoints, Profile
 from keybound.profiles import PRESETS, PROFILES
 from keybound.stores import (
     MemoryReplayStore,
     MemoryRevocationList,
+    RedisDocuments,
     RedisReplayStore,
     RedisRevocationList,
 )
@@ -64,6 +66,8 @@ LEFT_OUT: Mapping[Callable[..., Any], frozenset[str]] = {
     keybound.HTTPTransport: frozenset({"ssl_context"}),
     keybound.IntrospectionClient: frozenset(),
     keybound.IssuerRouter: frozenset(),
+    DirectoryDocuments: frozenset(),
+    RedisDocuments: frozenset({"monotonic"}),
     MemoryReplayStore: frozenset(),
     RedisReplayStore: frozenset({"async_client", "monotonic"}),
     MemoryRevocationList: frozenset({"clock"}),
@@ -83,6 +87,7 @@ _FETCHED = {
     "transport": TRANSPORT,
     "headers": MapOf(TEXT),
     "keep_fresh": FLAG,
+    "shared": Reference("shared_documents"),
 }
 _SIGNS = {"alg": Choice(tuple(ALGORITHMS)), "kid": TEXT}
 _DECRYPTS = {"alg": Choice((*KEY_ALGORITHMS, *CONTENT_ENCRYPTIONS)), "kid": TEXT}
@@ -197,6 +202,7 @@ _SERVER_OF_STORES = {
     "namespace": TEXT,
     "deadline": NUMBER,
     "pause": NUMBER,
+    "lifetime": NUMBER,
     "max_lifetime": NUMBER,
     "token_lifetime": NUMBER,
     "skew": NUMBER,
@@ -237,6 +243,20 @@ _STORES = OneOf(
             title="MemoryReplayStore",
         ),
         "redis": _on_redis(RedisReplayStore),
+    },
+    key="kind",
+)
+
+_SHARED_DOCUMENTS = OneOf(
+    {
+        "directory": Table(
+            {"path": DIRECTORY},
+            needed=("path",),
+            make=DirectoryDocuments,
+            texts=texts_of(DirectoryDocuments),
+            title="DirectoryDocuments",
+        ),
+        "redis": _on_redis(RedisDocuments),
     },
     key="kind",
 )
@@ -396,6 +416,7 @@ _VALIDATOR = OneOf({kind: validator_table(kind) for kind in VALIDATORS}, key="ki
 
 SECTIONS: Mapping[str, Value] = {
     "server": _SERVER,
+    "shared_documents": MapOf(_SHARED_DOCUMENTS, NAME),
     "keys": MapOf(_KEYS, NAME),
     "decryption_keys": MapOf(_DECRYPTION_KEYS, NAME),
     "stores": MapOf(_STORES, NAME),
@@ -415,6 +436,7 @@ FILE = Table(
     SECTIONS,
     texts={
         "server": "the authorization server that audience policies are applied to",
+        "shared_documents": "where processes share what they fetch, by names that keys use",
         "keys": "what signatures are verified with, by names that validators use",
         "decryption_keys": "what encrypted tokens are opened with, by names that validators use",
         "stores": "what remembers used proofs, by names that validators use",

@@ -15,6 +15,7 @@ from keybound.configuration.place import NAME, Problem, at, below, is_name
 
 __all__ = [
     "CONTENT",
+    "DIRECTORY",
     "FLAG",
     "NUMBER",
     "PATH",
@@ -47,6 +48,10 @@ class Surroundings(Protocol):
 
         :raises Missing: there is no such file
         """
+        ...
+
+    def directory(self, text: str) -> Path:
+        """A directory, by its path from that of the configuration; it need not be there."""
         ...
 
     def content(self, text: str, place: str) -> bytes:
@@ -123,6 +128,11 @@ class _Path(Scalar):
         return str(surroundings.path(value, place))
 
 
+class _Directory(Scalar):
+    def meaning(self, value: Any, place: str, surroundings: Surroundings) -> str:
+        return str(surroundings.directory(value))
+
+
 class _Content(Scalar):
     def meaning(self, value: Any, place: str, surroundings: Surroundings) -> bytes:
         return surroundings.content(value, place)
@@ -149,6 +159,9 @@ _IS_A_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 PATH = _Path(*_IS_A_PATH)
 """A path, from the directory of the file that names it."""
+
+DIRECTORY = _Directory({"type": "string", "minLength": 1}, "the path of a directory", _IS_A_PATH[2])
+"""A directory, from that of the file that names it."""
 
 CONTENT = _Content(*_IS_A_PATH)
 """A path that stands for what is in the file."""

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from keybound.keys.refresh import RefreshSettings
     from keybound.keys.remote_document import FetchEvent
     from keybound.keys.remote_jwks import RemoteJWKSet
+    from keybound.keys.shared_documents import DirectoryDocuments, SharedDocuments
 
 __all__ = [
+    "DirectoryDocuments",
     "DiscoveredJWKSet",
     "FetchEvent",
     "FetchFailed",
@@ -34,6 +36,7 @@ __all__ = [
     "RemoteMetadata",
     "Request",
     "Response",
+    "SharedDocuments",
     "Transport",
     "WellKnown",
     "as_key_source",
@@ -46,6 +49,7 @@ def __getattr__(name: str) -> object:
     places = {
         **dict.fromkeys(("FetchFailed", "FetchOutcome", "Request", "Response", "Transport"), "fetching"),
         **dict.fromkeys(("IssuerMetadata", "RemoteMetadata", "WellKnown", "well_known_url"), "metadata"),
+        **dict.fromkeys(("DirectoryDocuments", "SharedDocuments"), "shared_documents"),
         "DiscoveredJWKSet": "discovered_jwks",
         "FetchEvent": "remote_document",
         "FileJWKSet": "file_jwks",

@@ -36,6 +36,7 @@ class DiscoveredJWKSet:
         self._lock = threading.Lock()
         self._keys: RemoteJWKSet | None = None
         self._next: RemoteJWKSet | None = None
+        self._purged = False
 
     @property
     def metadata(self) -> RemoteMetadata:
@@ -105,7 +106,13 @@ class DiscoveredJWKSet:
     def purge(self) -> None:
         """Forget what is held, at once."""
         with self._lock:
+            dropped = self._keys, self._next
             self._keys = self._next = None
+            self._purged = True
+        for keys in dropped:
+            # What it has under way is for nobody any more.
+            if keys is not None:
+                keys.purge()
         self._metadata.purge()
 
     def stats(self) -> dict[str, Any]:
@@ -154,12 +161,13 @@ class DiscoveredJWKSet:
         """From now on these are the keys, unless somebody has purged or the metadata has moved on."""
         with self._lock:
             if self._next is candidate:
-                self._keys, self._next = candidate, None
+                self._keys, self._next, self._purged = candidate, None, False
 
     def _candidate(self, metadata: IssuerMetadata) -> RemoteJWKSet:
         with self._lock:
             if self._next is None or self._next.url != metadata.jwks_uri:
                 self._next = self._metadata._keys_at(metadata.jwks_uri, self._transport)
+                self._next._purged = self._purged
             return self._next
 
     def __repr__(self) -> str:

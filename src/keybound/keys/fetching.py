@@ -37,6 +37,7 @@ class FetchOutcome(str, enum.Enum):
 
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    SHARED = "shared"
     CONNECTION_FAILED = "connection_failed"
     TIMED_OUT = "timed_out"
     TLS_FAILED = "tls_failed"
@@ -53,6 +54,11 @@ class FetchOutcome(str, enum.Enum):
 
     @property
     def succeeded(self) -> bool:
+        """Whether what is held is young enough now: confirmed by the issuer, or by what others share."""
+        return self.confirmed or self is FetchOutcome.SHARED
+
+    @property
+    def confirmed(self) -> bool:
         """Whether the document is known to be as the issuer publishes it now."""
         return self in (FetchOutcome.UPDATED, FetchOutcome.UNCHANGED)
 
@@ -145,13 +151,19 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
 
 
 def fetch(
-    url: str, *, transport: Transport, headers: Mapping[str, str], settings: RefreshSettings
+    url: str,
+    *,
+    transport: Transport,
+    headers: Mapping[str, str],
+    settings: RefreshSettings,
+    spent: float = 0.0,
 ) -> Response:
     """The answer to a ``GET``: status 200 with the body decoded, or 304.
 
+    :param spent: seconds of the total that are over already
     :raises FetchFailed: there is no such answer
     """
-    deadline = time.monotonic() + settings.total_timeout
+    deadline = time.monotonic() + settings.total_timeout - spent
     request = Request(
         url=url,
         headers=headers,

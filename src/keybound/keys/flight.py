@@ -21,20 +21,32 @@ _GRACE = 0.5
 
 
 class Flight:
-    """One fetch under way, which any number of threads and event loops can wait for."""
+    """One fetch under way, which any number of threads and event loops can wait for.
 
-    __slots__ = ("_done", "_expires", "began", "outcome", "started")
+    :ivar sharing: whether what another process has fetched will do
+    :ivar kid: the unknown ``kid`` that it is for, or ``None``
+    """
 
-    def __init__(self, started: float, seconds: float) -> None:
+    __slots__ = ("_done", "_expires", "began", "kid", "outcome", "sharing", "started")
+
+    def __init__(
+        self, started: float, seconds: float, *, sharing: bool = False, kid: str | None = None
+    ) -> None:
         from concurrent.futures import Future
 
         self.started = started
         self.began = time.monotonic()
         self.outcome: FetchOutcome | None = None
+        self.sharing, self.kid = sharing, kid
         self._expires = self.began + seconds + _GRACE
         self._done: Future[None] = Future()
         # From now on nobody who stops waiting can cancel it for the others.
         self._done.set_running_or_notify_cancel()
+
+    def join(self, *, sharing: bool, kid: str | None) -> None:
+        """Somebody else waits for it as well, and may want more of it."""
+        self.sharing = self.sharing and sharing
+        self.kid = kid if self.kid is None else self.kid
 
     @property
     def overdue(self) -> bool:

@@ -15,6 +15,7 @@ from keybound.keys.fetching import FetchFailed, FetchOutcome, Transport, check_u
 from keybound.keys.refresh import DEFAULT_REFRESH, RefreshSettings
 from keybound.keys.remote_document import FetchEvent, RemoteDocument
 from keybound.keys.remote_jwks import RemoteJWKSet
+from keybound.keys.shared_documents import SharedDocuments
 
 __all__ = ["IssuerMetadata", "RemoteMetadata", "WellKnown", "well_known_url"]
 
@@ -124,6 +125,7 @@ class RemoteMetadata(RemoteDocument[IssuerMetadata]):
     :param transport: fetches it; see :class:`~keybound.RemoteJWKSet`
     :param headers: to send besides those of the transport
     :param keep_fresh: whether it is fetched again in time even while nobody asks for it
+    :param shared: where processes share what they fetch, here and of the keys that the document names
     :param on_event: called after every fetch
     :param monotonic: clock for all ages, in seconds
     :param clock: wall clock, for the age of an exported state
@@ -141,6 +143,7 @@ class RemoteMetadata(RemoteDocument[IssuerMetadata]):
         transport: Transport | None = None,
         headers: Mapping[str, str] | None = None,
         keep_fresh: bool = True,
+        shared: SharedDocuments | None = None,
         on_event: Callable[[FetchEvent], object] | None = None,
         monotonic: Clock = time.monotonic,
         clock: Clock = system_clock,
@@ -156,6 +159,7 @@ class RemoteMetadata(RemoteDocument[IssuerMetadata]):
             transport=transport,
             headers=headers,
             keep_fresh=keep_fresh,
+            shared=shared,
             on_event=on_event,
             monotonic=monotonic,
             clock=clock,
@@ -175,6 +179,7 @@ class RemoteMetadata(RemoteDocument[IssuerMetadata]):
             transport=self._transport if transport is None else transport,
             headers=self._headers,
             keep_fresh=self._keep_fresh,
+            shared=self._shared,
             on_event=self._on_event,
             monotonic=self._monotonic,
             clock=self._clock,

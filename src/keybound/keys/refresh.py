@@ -149,6 +149,10 @@ class Schedule:
             self._unknown.clear()
         return Lifetime(started, self.due, started + fresh_for, started + settings.max_stale)
 
+    def asked_elsewhere(self, at: float) -> None:
+        """Another process has asked for all who share its answer: the cooldown counts from then."""
+        self.unknown_due = min(self.unknown_due, at + self._settings.cooldown)
+
     def forget(self) -> None:
         """Nothing is held any more: the next fetch is allowed at once."""
         self.failures = 0

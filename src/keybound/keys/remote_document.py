@@ -7,13 +7,11 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-
-import orjson
 
 from keybound.clock import Clock, checked
 from keybound.errors import PolicyError, Unavailable
@@ -31,15 +29,16 @@ from keybound.keys.flight import Flight, Plan, arun, run
 from keybound.keys.http_transport import check_headers, default_transport
 from keybound.keys.recreation import KEY_SOURCES
 from keybound.keys.refresh import Lifetime, RefreshSettings, Schedule
+from keybound.keys.shared_documents import SharedDocuments
+from keybound.keys.state import SKEW, State, read_state, write_state
 
 __all__ = ["FetchEvent", "Held", "RemoteDocument"]
 
 T = TypeVar("T")
 
-_STATE_VERSION = 1
 _ACCEPT = "application/json, application/jwk-set+json"
-# Clocks of two machines that share a state are this far apart at most, in seconds.
-_SKEW = 60.0
+# States that are there one after the other; in an outage it is one.
+_SEEN = 8
 _RECREATED = (
     "key sources for {} were made and used within ten minutes: a new one for each request or token fetches "
     "each time, and loses the cooldown and the keys to live on in an outage. Make one when the process "
@@ -94,6 +93,7 @@ class RemoteDocument(Generic[T]):
         an :class:`~keybound.HTTPTransport` with the system's authorities
     :param headers: to send besides those of the transport
     :param keep_fresh: whether it is fetched again in time even while nobody asks for it
+    :param shared: where processes share what they fetch, so that one fetch serves all of them
     :param on_event: called after every fetch, in the thread that fetched; what it raises is ignored
     :param monotonic: clock for all ages, in seconds; no change of the wall clock moves it
     :param clock: wall clock, for the age of an exported state
@@ -114,6 +114,7 @@ class RemoteDocument(Generic[T]):
         transport: Transport | None,
         headers: Mapping[str, str] | None,
         keep_fresh: bool,
+        shared: SharedDocuments | None,
         on_event: Callable[[FetchEvent], object] | None,
         monotonic: Clock,
         clock: Clock,
@@ -123,6 +124,8 @@ class RemoteDocument(Generic[T]):
         for name, value in (("transport", transport), ("on_event", on_event)):
             if value is not None and not callable(value):
                 raise PolicyError(f"{name} must be callable")
+        if shared is not None and not isinstance(shared, SharedDocuments):
+            raise PolicyError("shared must have the methods of keybound.keys.SharedDocuments")
         self._url = check_url(url, allow_http=allow_http)
         self._parse, self._same = parse, same
         self._settings, self._headers = refresh, check_headers(headers or {})
@@ -131,9 +134,15 @@ class RemoteDocument(Generic[T]):
         self._monotonic, self._clock = checked(monotonic), checked(clock)
         self._held: Held[T] | None = None
         self._flight: Flight | None = None
+        self._purged = False
         self._schedule = Schedule(refresh, random.random)
         self._fetches: Counter[FetchOutcome] = Counter()
         self._armed = False
+        self._shared = shared
+        self._sharing = threading.Lock()
+        self._share_failures = 0
+        # No clock that steps back makes a state younger that has been seen.
+        self._seen: deque[float] = deque(maxlen=_SEEN)
         self._lock = threading.Lock()
         # Who brings a clock tests something.
         self._counted = not self._own or monotonic is not time.monotonic
@@ -184,6 +193,8 @@ class RemoteDocument(Generic[T]):
             self._held = None
             # What is under way may have been asked for before there was a reason to purge.
             self._flight = None
+            # So may what others share.
+            self._purged = True
             self._schedule.forget()
 
     def export_state(self) -> bytes | None:
@@ -194,51 +205,27 @@ class RemoteDocument(Generic[T]):
         held, now = self._held, self._monotonic()
         if held is None or now >= held.lifetime.dead_at:
             return None
-        lifetime = held.lifetime
-        return orjson.dumps(
-            {
-                "version": _STATE_VERSION,
-                "url": self._url,
-                "fetched_at": self._clock() - (now - lifetime.fetched_at),
-                "fresh_for": lifetime.stale_at - lifetime.fetched_at,
-                "etag": held.etag,
-                "last_modified": held.last_modified,
-                "document": held.body.decode(),
-            }
-        )
+        return self._exported(held, self._clock() - (now - held.lifetime.fetched_at))
 
     def import_state(self, state: bytes) -> bool:
         """Take over what :meth:`export_state` gave, with its age, unless what is held is younger.
 
         :returns: whether it was taken; what is malformed, of another URL, too old or from the future is not
         """
-        try:
-            fields = orjson.loads(state)
-            if (fields["version"], fields["url"]) != (_STATE_VERSION, self._url):
-                return False
-            age = max(self._clock() - fields["fetched_at"], -_SKEW)
-            fresh_for = float(fields["fresh_for"])
-            body = fields["document"].encode()
-            value = self._parse(body)
-            names = [fields[name] for name in ("etag", "last_modified")]
-        except (FetchFailed, ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
+        found = self._understood(state)
+        if found is None:
             return False
-        if not -_SKEW < age < self._settings.max_stale or not all(_is_header(name) for name in names):
-            return False
-        fetched_at = self._monotonic() - max(age, 0.0)
         with self._lock:
-            if self._held is not None and self._held.lifetime.fetched_at >= fetched_at:
-                return False
-            lifetime = self._schedule.succeeded(fetched_at, fresh_for)
-            self._held = Held(value, body, lifetime, *names)
-        self._arm()
-        return True
+            taken = self._take(*found)
+        if taken:
+            self._arm()
+        return taken
 
     def stats(self) -> dict[str, Any]:
         """Counters for operators.
 
         :returns: ``fetches`` by outcome; ``failures`` in a row; ``age`` in seconds of what is held, or
-            ``None``; ``stale`` and ``ready``
+            ``None``; ``stale`` and ``ready``; ``share_failures``: how often ``shared`` could not be used
         """
         with self._lock:
             fetches = {str(outcome): count for outcome, count in sorted(self._fetches.items())}
@@ -250,6 +237,7 @@ class RemoteDocument(Generic[T]):
             "age": None if held is None else now - held.lifetime.fetched_at,
             "stale": held is not None and now >= held.lifetime.stale_at,
             "ready": self.ready,
+            "share_failures": self._share_failures,
         }
 
     # What follows decides, and waits only by yielding.
@@ -282,7 +270,7 @@ class RemoteDocument(Generic[T]):
             yield flight
             if self._flight is flight:
                 break
-        flight = self._depart(self._monotonic())
+        flight = self._depart(self._monotonic(), sharing=False)
         if flight is not None:
             yield flight
             outcome = flight.outcome
@@ -295,7 +283,13 @@ class RemoteDocument(Generic[T]):
             self._depart(now, self._schedule.may_refresh, wait=wait)
 
     def _depart(
-        self, now: float, allowed: Callable[[float], bool] | None = None, *, wait: bool = True
+        self,
+        now: float,
+        allowed: Callable[[float], bool] | None = None,
+        *,
+        wait: bool = True,
+        sharing: bool = True,
+        kid: str | None = None,
     ) -> Flight | None:
         """The flight under way, or else a new one if that is ``allowed`` now."""
         if not self._lock.acquire(blocking=wait):
@@ -304,13 +298,16 @@ class RemoteDocument(Generic[T]):
             flight = self._flight
             if flight is not None:
                 if not flight.overdue:
+                    flight.join(sharing=sharing, kid=kid)
                     return flight
                 # It hangs where no deadline reaches, such as in the resolver; what it brings is not wanted.
                 self._flight = None
                 flight.outcome = self._conclude(flight, FetchFailed(FetchOutcome.TIMED_OUT))
             if allowed is not None and not allowed(now):
                 return None
-            flight = self._flight = Flight(now, self._settings.total_timeout)
+            flight = self._flight = Flight(
+                now, self._settings.total_timeout, sharing=sharing and not self._purged, kid=kid
+            )
             if not self._counted:
                 self._counted = True
                 KEY_SOURCES.count(self._url)
@@ -325,18 +322,116 @@ class RemoteDocument(Generic[T]):
     # What follows runs in the thread of a fetch.
 
     def _fly(self, flight: Flight) -> None:
+        if not self._fly_elsewhere(flight) and self._fly_to_issuer(flight):
+            self._share()
+
+    def _fly_to_issuer(self, flight: Flight) -> bool:
         result: Response | FetchFailed = FetchFailed(FetchOutcome.TRANSPORT_FAILED)
         held = self._held
         value: T | None = None
         try:
             headers = {"Accept": _ACCEPT} | dict(self._headers) | _conditions(held)
-            answer = fetch(self._url, transport=self._transport, headers=headers, settings=self._settings)
+            answer = fetch(
+                self._url,
+                transport=self._transport,
+                headers=headers,
+                settings=self._settings,
+                spent=time.monotonic() - flight.began,
+            )
             value = self._read(held, answer)
             result = answer
         except FetchFailed as failed:
             result = failed
         finally:
             self._land(flight, result, held, value)
+        return flight.outcome is not None and flight.outcome.confirmed
+
+    def _fly_elsewhere(self, flight: Flight) -> bool:
+        """Look at what others have fetched. Returns whether the issuer need not be asked any more."""
+        if self._shared is None or not flight.sharing:
+            return False
+        with self._sharing_alone() as alone:
+            state = self._shared.load(self._url) if alone else None
+            # A character can take six octets of JSON, and what is around it takes a few.
+            if state is not None and len(state) <= 6 * self._settings.document_bytes + 65536:
+                found = self._understood(state)
+                return found is not None and self._land_elsewhere(flight, found)
+        return False
+
+    def _land_elsewhere(self, flight: Flight, found: tuple[State, T]) -> bool:
+        with self._lock:
+            # Somebody may have purged meanwhile, or want to hear it from the issuer.
+            if self._flight is not flight or not flight.sharing or found[0].recorded in self._seen:
+                return False
+            held, now = (self._held if self._take(*found) else None), self._monotonic()
+            # What is not young enough is taken all the same: the issuer may not answer.
+            if held is None or not self._suffices(held, flight.kid, now):
+                return False
+            if flight.kid is not None:
+                self._schedule.asked_elsewhere(held.lifetime.fetched_at)
+            self._flight, flight.outcome = None, FetchOutcome.SHARED
+            self._fetches[FetchOutcome.SHARED] += 1
+        flight.land()
+        self._arm()
+        self._report(flight, None)
+        return True
+
+    def _share(self) -> None:
+        """Leave what was fetched for others."""
+        held = self._held
+        if self._shared is None or held is None:
+            return
+        with self._sharing_alone() as alone:
+            recorded = self._clock() - (self._monotonic() - held.lifetime.fetched_at)
+            with self._lock:
+                self._seen.append(recorded)
+            if alone:
+                self._shared.store(self._url, self._exported(held, recorded))
+
+    @contextmanager
+    def _sharing_alone(self) -> Iterator[bool]:
+        """No failure of what is shared is one of the keys; where one thread hangs, no other goes."""
+        alone = self._sharing.acquire(blocking=False)
+        try:
+            yield alone
+        except Exception:
+            self._share_failures += 1
+        finally:
+            if alone:
+                self._sharing.release()
+
+    def _exported(self, held: Held[T], recorded: float) -> bytes:
+        fresh_for = held.lifetime.stale_at - held.lifetime.fetched_at
+        return write_state(self._url, State(recorded, fresh_for, held.body, held.etag, held.last_modified))
+
+    def _understood(self, octets: bytes) -> tuple[State, T] | None:
+        """A state of this document, with the value of its octets."""
+        state = read_state(octets, self._url)
+        if state is None or len(state.body) > self._settings.document_bytes:
+            return None
+        try:
+            return state, self._parse(state.body)
+        except FetchFailed:
+            return None
+
+    def _take(self, state: State, value: T) -> bool:
+        """Hold it from now on, unless what is held is younger. Needs the lock."""
+        age = self._clock() - state.recorded
+        if not -SKEW < age < self._settings.max_stale:
+            return False
+        before, fetched_at = self._held, self._monotonic() - max(age, 0.0)
+        self._seen.append(state.recorded)
+        if before is not None and before.lifetime.fetched_at >= fetched_at:
+            return False
+        unchanged = before is not None and self._same(before.value, value)
+        lifetime = self._schedule.succeeded(fetched_at, state.fresh_for, unchanged)
+        kept = before.value if before is not None and unchanged else value
+        self._held = Held(kept, state.body, lifetime, state.etag, state.last_modified)
+        return True
+
+    def _suffices(self, held: Held[T], kid: str | None, now: float) -> bool:
+        """Whether what another process has fetched makes a fetch of this one's own needless."""
+        return now < held.lifetime.refresh_at
 
     def _read(self, held: Held[T] | None, response: Response) -> T:
         if held is not None and (response.status == 304 or response.body == held.body):
@@ -388,6 +483,7 @@ class RemoteDocument(Generic[T]):
                 # RFC 9111, 4.3.4: what a 304 does not name stays as it was.
                 etag, modified = etag or before.etag, modified or before.last_modified
             self._held = Held(value, body, lifetime, etag, modified)
+            self._purged = False
         self._fetches[outcome] += 1
         return outcome
 
@@ -424,7 +520,7 @@ class RemoteDocument(Generic[T]):
 
     def _after_fork(self) -> None:
         # The threads that hold the lock or fetch have stayed with the parent; the keys have not.
-        self._lock = threading.Lock()
+        self._lock, self._sharing = threading.Lock(), threading.Lock()
         self._flight = None
         self._armed = False
 
@@ -439,7 +535,3 @@ def _conditions(held: Held[Any] | None) -> dict[str, str]:
     if held.etag is not None:
         return {"If-None-Match": held.etag}
     return {} if held.last_modified is None else {"If-Modified-Since": held.last_modified}
-
-
-def _is_header(value: object) -> bool:
-    return value is None or (isinstance(value, str) and value.isascii() and value.isprintable())

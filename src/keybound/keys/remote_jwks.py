@@ -13,7 +13,8 @@ from keybound.jose.jwk_set import JWKSet
 from keybound.keys.fetching import FetchFailed, FetchOutcome, Transport
 from keybound.keys.flight import Flight, Plan, arun, run
 from keybound.keys.refresh import DEFAULT_REFRESH, RefreshSettings
-from keybound.keys.remote_document import FetchEvent, RemoteDocument
+from keybound.keys.remote_document import FetchEvent, Held, RemoteDocument
+from keybound.keys.shared_documents import SharedDocuments
 from keybound.limits import MAX_KID_LENGTH, MAX_PUBLISHED_KEYS
 
 __all__ = ["RemoteJWKSet"]
@@ -36,6 +37,7 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
         certificate or a proxy, a :class:`keybound.keys.HttpxTransport`, or a function of your own
     :param headers: to send besides those of the transport
     :param keep_fresh: whether it is fetched again in time even while nobody asks for it
+    :param shared: where processes share what they fetch, so that one fetch serves all of them
     :param on_event: called with a :class:`keybound.keys.FetchEvent` after every fetch, in the thread that
         fetched; what it raises is ignored
     :param monotonic: clock for all ages, in seconds; no change of the wall clock moves it
@@ -52,6 +54,7 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
         transport: Transport | None = None,
         headers: Mapping[str, str] | None = None,
         keep_fresh: bool = True,
+        shared: SharedDocuments | None = None,
         on_event: Callable[[FetchEvent], object] | None = None,
         monotonic: Clock = time.monotonic,
         clock: Clock = system_clock,
@@ -65,6 +68,7 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
             transport=transport,
             headers=headers,
             keep_fresh=keep_fresh,
+            shared=shared,
             on_event=on_event,
             monotonic=monotonic,
             clock=clock,
@@ -137,7 +141,7 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
         yield flight
         if _names(self.peek(), kid):
             return True
-        if flight.outcome is not None and flight.outcome.succeeded:
+        if flight.outcome is not None and flight.outcome.confirmed:
             with self._lock:
                 self._schedule.not_found(kid, self._monotonic())
         return False
@@ -150,7 +154,13 @@ class RemoteJWKSet(RemoteDocument[JWKSet]):
             if len(kid) > MAX_KID_LENGTH or not self._schedule.reserve(kid, now):
                 self._unasked_kids += 1
                 return None
-        return self._depart(now)
+        return self._depart(now, kid=kid)
+
+    def _suffices(self, held: Held[JWKSet], kid: str | None, now: float) -> bool:
+        if kid is None:
+            return super()._suffices(held, kid, now)
+        # Not to ask again so soon is the same as if this process had asked.
+        return _names(held.value, kid) or now - held.lifetime.fetched_at < self._settings.cooldown
 
 
 def _parse(body: bytes) -> JWKSet:

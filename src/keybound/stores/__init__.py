@@ -1,7 +1,8 @@
-"""Shared state: which proofs were used, and which tokens were revoked."""
+"""Shared state: which proofs were used, which tokens were revoked, and what issuers publish."""
 
 from keybound.stores.memory import MemoryReplayStore
 from keybound.stores.memory_revocation import MemoryRevocationList
+from keybound.stores.redis_documents import RedisDocuments
 from keybound.stores.redis_replay import RedisReplayStore
 from keybound.stores.redis_revocation import RedisRevocationList
 from keybound.stores.replay import ReplayStore
@@ -10,6 +11,7 @@ from keybound.stores.revocation import RevocationList
 __all__ = [
     "MemoryReplayStore",
     "MemoryRevocationList",
+    "RedisDocuments",
     "RedisReplayStore",
     "RedisRevocationList",
     "ReplayStore",
