@@ -449,6 +449,27 @@ class TestOutage:
         assert not put(store, "a")
         assert put(store, "c")
 
+    def test_memory_does_not_lift_the_bound_of_a_principal(self, make):
+        """The server can tell, and says no: each process would let the same proof in once."""
+        stores = [make(on_loss="memory", max_per_principal=2) for _ in range(2)]
+        stores[0].warm(now=NOW)
+        assert put(stores[0], "a")
+        assert put(stores[0], "b")
+        for store in stores:
+            with pytest.raises(Unavailable, match="as many proofs as it may"):
+                put(store, "c")
+
+            async def again(store: RedisReplayStore = store) -> None:
+                times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60, "issued_at": LATER}
+                try:
+                    await store.aput("dpop_proof", "client-1", "d", **times)
+                finally:
+                    await store.aclose()
+
+            with pytest.raises(Unavailable, match="as many proofs as it may"):
+                asyncio.run(again())
+            assert store.stats() | {"from_memory": 0, "refused_principal": 2} == store.stats()
+
     def test_memory_steps_in_if_asked_to(self, server, make, monotonic):
         store = make(on_loss="memory")
         store.warm(now=NOW)

@@ -45,6 +45,10 @@ return {1, 0, ARGV[1]}
 )
 
 
+class _Bounded(Unavailable):
+    """The server can tell, and the answer is no: memory, which nobody shares, must not say otherwise."""
+
+
 class RedisReplayStore:
     """Remembers used proofs on a Redis or Valkey. Every process that shares it sees a proof used at once.
 
@@ -145,6 +149,8 @@ class RedisReplayStore:
         remembered = self._remember(kind, principal, jti, expires_at, now)
         try:
             return remembered is not False and self._server.hold(conversation)
+        except _Bounded:
+            raise
         except Unavailable as error:
             return self._from_memory(remembered, error)
 
@@ -167,6 +173,8 @@ class RedisReplayStore:
         remembered = self._remember(kind, principal, jti, expires_at, now)
         try:
             return remembered is not False and await self._server.ahold(conversation)
+        except _Bounded:
+            raise
         except Unavailable as error:
             return self._from_memory(remembered, error)
 
@@ -260,7 +268,7 @@ class RedisReplayStore:
         if outcome == _PRINCIPAL_FULL:
             self._counters.count("refused_principal")
             wait = max(1.0, detail / 1000)
-            raise Unavailable("a principal has used as many proofs as it may", retry_after=wait)
+            raise _Bounded("a principal has used as many proofs as it may", retry_after=wait)
         self._counters.count("refused_loss")
         raise self._epochs.refusal(outcome if outcome == LOST else detail, floor)
 
