@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -42,6 +43,46 @@ def put(
 ) -> bool:
     options = {"kind": "dpop_proof", "expires_at": now + 60, "issued_at": now} | changes
     return store.put(options.pop("kind"), principal, jti, now=now, **options)
+
+
+class Forwarder:
+    """A name that leads to one server, and later to another; connections stay where they are."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._sockets: list[socket.socket] = []
+
+    def __enter__(self) -> Forwarder:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in [self._listener, *self._sockets]:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for each in [self._listener, *self._sockets]:
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.target))
+                self._sockets += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    self._threads.append(threading.Thread(target=self._hand_on, args=(one, other)))
+                    self._threads[-1].start()
+
+    def _hand_on(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while octets := one.recv(65536):
+                other.sendall(octets)
+            other.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
@@ -143,6 +184,66 @@ class TestOnce:
             assert len(key) == len("keybound:used:") + 43
             assert (60 + SKEW) * 1000 < client.pttl(key) <= (60 + 2 * SKEW) * 1000
             assert client.keys("*") == client.keys("keybound:*")
+
+    def test_many_tasks_take_turns(self, server, store):
+        """No more connections than a server likes, and nobody is refused for that."""
+
+        async def burst() -> list[bool]:
+            times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60, "issued_at": LATER}
+            puts = [store.aput("dpop_proof", "client-1", f"jti-{each // 2}", **times) for each in range(800)]
+            try:
+                answers = await asyncio.gather(*puts)
+                with server.client() as client:
+                    assert client.info("clients")["connected_clients"] < 100
+                return answers
+            finally:
+                await store.aclose()
+
+        patient = RedisReplayStore(server.url, deadline=60)
+        store, before = patient, store
+        assert sum(asyncio.run(burst())) == 400
+        assert before.stats()["failed"] == patient.stats()["failed"] == 0
+        patient.close()
+
+    def test_connections_do_not_outlive_their_event_loop(self, server, store):
+        code = """
+import asyncio, gc, sys
+from keybound.stores import RedisReplayStore
+now = float(sys.argv[2])
+store = RedisReplayStore(sys.argv[1], deadline=60)
+for number in range(10):
+    assert asyncio.run(store.aput("k", "p", str(number), expires_at=now + 60, now=now, issued_at=now))
+    gc.collect()
+print(store._server._client.info("clients")["connected_clients"] - 1)
+store.close()
+"""
+        # Nobody has closed them, of which Python warns.
+        command = [sys.executable, "-W", "ignore", "-c", code, server.url, str(LATER)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # That of the store itself, and of the last event loop.
+        assert int(done.stdout) <= 2, done.stderr
+
+    def test_a_put_that_is_cancelled(self, server, store):
+        """It may have used the proof up; it never lets it in twice, nor spoils the connection for others."""
+
+        async def run() -> None:
+            times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60, "issued_at": LATER}
+            try:
+                for turns in range(60):
+                    proof = ("dpop_proof", "client-1", f"jti-{turns}")
+                    first = asyncio.ensure_future(store.aput(*proof, **times))
+                    for _ in range(turns % 20):
+                        await asyncio.sleep(0)
+                    first.cancel()
+                    outcomes = await asyncio.gather(first, return_exceptions=True)
+                    outcomes.append(await store.aput(*proof, **times))
+                    assert outcomes.count(True) <= 1
+                    assert not await store.aput(*proof, **times)
+            finally:
+                await store.aclose()
+
+        asyncio.run(run())
+        assert store.stats()["failed"] == 0
 
     def test_scripts_that_the_server_has_forgotten(self, server, store):
         assert put(store, "a")
@@ -426,6 +527,36 @@ class TestOutage:
         assert put(store, "b")
         assert store.stats()["failed"] == 0
 
+    @pytest.mark.parametrize("in_a_loop", [False, True], ids=["put", "aput"])
+    def test_a_master_no_more(self, launch, kind, make, closing, monotonic, in_a_loop):
+        """A name that leads to another server leads there after one refusal, and not when connections end."""
+        first, second = launch(kind), launch(kind)
+        forwarder = closing.enter_context(Forwarder(first.port))
+        store = make(f"redis://127.0.0.1:{forwarder.port}/0")
+        store.warm(now=NOW)
+        times: dict[str, Any] = {"now": LATER, "expires_at": LATER + 60, "issued_at": LATER}
+
+        async def use(jti: str) -> bool:
+            if not in_a_loop:
+                return store.put("dpop_proof", "client-1", jti, **times)
+            return await store.aput("dpop_proof", "client-1", jti, **times)
+
+        async def run() -> None:
+            assert await use("a")
+            with first.client() as client:
+                client.replicaof("127.0.0.1", second.port)
+            forwarder.target = second.port
+            with pytest.raises(Unavailable) as refused:
+                await use("b")
+            assert type(refused.value.__cause__).__name__ == "ReadOnlyError"
+            monotonic.now += 1
+            with pytest.raises(Unavailable, match="lost"):
+                await use("b")
+            assert store.stats()["failed"] == 1
+            await store.aclose()
+
+        asyncio.run(run())
+
     @pytest.mark.parametrize("durable", [True, False])
     def test_a_server_that_hangs(self, server, make, monotonic, durable):
         store = make(deadline=0.2, durable=durable)
@@ -598,6 +729,9 @@ class TestBounds:
             ("redis://127.0.0.1:1/", {"namespace": ""}),
             ("redis://127.0.0.1:1/", {"namespace": "a b"}),
             ("redis://127.0.0.1:1/", {"namespace": "{a}"}),
+            ("redis://127.0.0.1:1/?socket_timeout=3600", {}),
+            ("redis://127.0.0.1:1/?socket_connect_timeout=0", {}),
+            ("redis://127.0.0.1:1/?no_such_option=1", {}),
             ("redis://127.0.0.1:1/", {"namespace": "x" * 65}),
             ("redis://127.0.0.1:1/", {"deadline": 0}),
             ("redis://127.0.0.1:1/", {"deadline": float("inf")}),

@@ -85,6 +85,11 @@ class TestTLS:
         closing.callback(stranger.close)
         with pytest.raises(Unavailable):
             put(stranger, "b")
+        elsewhere = RedisReplayStore(f"{address}{files['ca']}".replace("127.0.0.1", "localhost"), deadline=8)
+        closing.callback(elsewhere.close)
+        with pytest.raises(Unavailable) as refused:
+            put(elsewhere, "b")
+        assert "CERTIFICATE_VERIFY_FAILED" in str(refused.value.__cause__)
         plain = RedisReplayStore(address.replace("rediss", "redis").partition("?")[0], deadline=2)
         closing.callback(plain.close)
         with pytest.raises(Unavailable):

@@ -8,6 +8,7 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from hashlib import sha1
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,6 +26,13 @@ _CLUSTER_TAGS = 64
 
 _STEPS = 4
 """Connect and answer, and both once more on a new connection: what the deadline is divided by."""
+
+_THREADS = 1 << 16
+"""Connections of a blocking client at most, which is none: each thread that asks has one."""
+
+_TASKS = 64
+"""Connections of an event loop at most. Tasks beyond them wait their turn, and the server answers no sooner
+if it is asked over more."""
 
 Answered = TypeVar("Answered")
 
@@ -84,7 +92,7 @@ class Server:
             raise PolicyError("async_client must be a client of redis.asyncio")
         self._client: Any = server if self._url is None else _from_url(self._url, self.deadline)
         self._async_client: Any = async_client
-        for client in (self._client, async_client):
+        for client in (server, async_client):
             _check_timeout(client)
         self._loops: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.tags = _CLUSTER_TAGS if hasattr(self._client, "nodes_manager") else 1
@@ -173,6 +181,9 @@ class Server:
         loop = asyncio.get_running_loop()
         with self._lock:
             if loop not in self._loops:
+                # Connections hold their loop, and so keep it here, with their sockets, beyond its end.
+                for over in [each for each in self._loops if each.is_closed()]:
+                    del self._loops[over]
                 self._loops[loop] = _from_url(self._url, self.deadline, asynchronous=True)
             return self._loops[loop]
 
@@ -188,6 +199,10 @@ class Server:
                     raise
                 answer = self._client.eval(call.script.text, *arguments)
         except Exception as error:
+            if self._url is not None:
+                # What refuses may be a master no more, and its name lead to another by now.
+                with suppress(Exception):
+                    self._client.connection_pool.disconnect(inuse_connections=False)
             raise self._failed(call.tag) from error
         return self._answered(call.tag, nonce, answer)
 
@@ -202,6 +217,9 @@ class Server:
                     raise
                 answer = await client.eval(call.script.text, *arguments)
         except Exception as error:
+            if self._url is not None:
+                with suppress(Exception):
+                    await client.connection_pool.disconnect(inuse_connections=False)
             raise self._failed(call.tag) from error
         return self._answered(call.tag, nonce, answer)
 
@@ -251,23 +269,37 @@ def _from_url(url: str, deadline: float, *, asynchronous: bool = False) -> Any:
     except ModuleNotFoundError as error:
         raise PolicyError('a URL needs the redis package: pip install "keybound[redis]"') from error
     if asynchronous:
+        from redis.asyncio import BlockingConnectionPool as Pool
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
     else:
+        from redis import ConnectionPool as Pool  # type: ignore[assignment]
         from redis import Redis  # type: ignore[assignment]
         from redis.retry import Retry  # type: ignore[assignment]
+    times = {"socket_timeout": deadline / _STEPS, "socket_connect_timeout": deadline / _STEPS}
+    options: dict[str, Any] = times | {
+        # A connection that has been idle may be gone. To ask again is safe: see the nonce.
+        "retry": Retry(NoBackoff(), 1),
+        "retry_on_error": [redis.ConnectionError, redis.TimeoutError],
+    }
+    if url.startswith("rediss:"):
+        # Until 6.0 the package took a certificate for any name.
+        options["ssl_check_hostname"] = True
     try:
-        return Redis.from_url(
-            url,
-            socket_timeout=deadline / _STEPS,
-            socket_connect_timeout=deadline / _STEPS,
-            # A connection that has been idle may be gone. To ask again is safe: see the nonce.
-            retry=Retry(NoBackoff(), 1),
-            retry_on_error=[redis.ConnectionError, redis.TimeoutError],
-        )
-    except (ValueError, TypeError):
+        if asynchronous:
+            pool = Pool.from_url(url, max_connections=_TASKS, timeout=deadline, **options)
+        else:
+            pool = Pool.from_url(url, max_connections=_THREADS, **options)
+        # Options of the URL go before others, and nobody looks at them until there is a connection.
+        pool.connection_class(**pool.connection_kwargs)
+    except Exception:
         # Not from the error: it may hold the URL, and the URL a password.
-        raise PolicyError("server is not a URL of redis://, rediss:// or unix://") from None
+        raise PolicyError(
+            "server is not a URL of redis://, rediss:// or unix:// with options of the redis package"
+        ) from None
+    if any(pool.connection_kwargs[name] != seconds for name, seconds in times.items()):
+        raise PolicyError("deadline is what bounds the time for an answer: leave timeouts out of the URL")
+    return Redis.from_pool(pool)
 
 
 def _is_async(client: object) -> bool:
