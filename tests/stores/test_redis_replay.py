@@ -626,6 +626,18 @@ class TestOutage:
 
         assert asyncio.run(twice()) == [True, False]
 
+    def test_a_server_that_is_made_to_evict(self, server, store, monotonic):
+        """It is inspected again once in a while, for it can be configured otherwise while it runs."""
+        assert put(store, "a")
+        with server.client() as client:
+            client.config_set("maxmemory", "100mb")
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            monotonic.now += 61
+            with pytest.raises(Unavailable, match="noeviction"):
+                put(store, "b")
+            client.config_set("maxmemory-policy", "noeviction")
+        assert put(store, "b")
+
     def test_a_server_that_evicts_is_no_store(self, server, make):
         with server.client() as client:
             client.config_set("maxmemory", "100mb")

@@ -196,6 +196,23 @@ class TestCluster:
         assert outcomes[-1] is None
         assert all(outcomes[:-1])
 
+    def test_who_asks_the_others_does_not_wait_for_a_node_that_is_gone(self, nodes, client):
+        """The first one looks around for as long as an answer may take, and not at every group in turn."""
+        ticks = iter(range(10**6))
+        store = RedisReplayStore(client, monotonic=lambda: float(next(ticks) * 10))
+        nodes[2].kill()
+        principals = [f"client-{number}" for number in range(60)]
+        silent = [each for each in principals if not self.answers(store, each)]
+        assert 0 < len(silent) < 60
+        assert store.stats()["failed"] == len(silent)
+
+    @staticmethod
+    def answers(store: RedisReplayStore, principal: str, jti: str = "jti") -> bool:
+        try:
+            return put(store, jti, principal)
+        except Unavailable as refused:
+            return "lost" in str(refused)
+
 
 class TestSentinel:
     def test_another_master(self, launch, kind, tmp_path, closing, free_port):

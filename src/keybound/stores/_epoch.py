@@ -40,9 +40,20 @@ _INSPECT = Script(
 local memory = redis.call('INFO', 'memory')
 local limit = tonumber(string.match(memory, '%smaxmemory:(%d+)') or '0')
 local policy = string.match(memory, 'maxmemory_policy:([%w-]+)') or ''
-return {vouched(), limit > 0 and policy ~= 'noeviction' and 1 or 0, ARGV[1]}
+local fault = 0
+if limit > 0 and policy ~= 'noeviction' then fault = 1 end
+if string.find(redis.call('INFO', 'replication'), 'role:slave', 1, true) then fault = 2 end
+return {vouched(), fault, ARGV[1]}
 """
 )
+
+_FAULTS = {
+    1: "the server of the store evicts entries when its memory is full; set maxmemory-policy to noeviction",
+    2: "the server of the store is a replica, which learns of entries later than others",
+}
+
+_REGARD = 60.0
+"""Seconds until a server is inspected anew: it can be configured otherwise while it runs."""
 
 _CLAIM = Script(
     VOUCH
@@ -86,7 +97,8 @@ class Epochs:
         if self.skew > MAX_LEEWAY:
             raise PolicyError(f"skew must be at most {MAX_LEEWAY} seconds")
         self.watch = "0" if durable else "1"
-        self._inspected = [False] * server.tags
+        self._inspected_until = [-math.inf] * server.tags
+        self._toured = False
 
     def mark(self, tag: int) -> str:
         return self.server.key(tag, self.use + "-since")
@@ -99,31 +111,36 @@ class Epochs:
         return max(0.0, by_end, by_start)
 
     def inspect(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
-        """See to a group of entries before it is used: for the first time, or the first time after a loss.
+        """See to a group of entries before it is used: for the first time, after a loss, and now and then.
 
-        :raises Unavailable: the server forgets entries when its memory is full
+        :raises Unavailable: the server forgets entries when its memory is full, or is a replica
         """
-        if self._inspected[tag]:
+        if self.server.monotonic() < self._inspected_until[tag]:
             return
         yield from self._inspect(tag, present)
-        for other in range(self.server.tags):
-            if not self._inspected[other]:
+        if not self._toured:
+            # Not once more because a part is out of reach: those who ask for the others would wait for it.
+            self._toured = True
+            yield from self._tour(present, self.server.monotonic() + self.server.deadline)
+
+    def _tour(self, present: Callable[[], float], end: float) -> Conversation[None]:
+        """See to what was never seen to, so that its mark is made before its first entry comes."""
+        for tag in range(self.server.tags):
+            if self._inspected_until[tag] == -math.inf and self.server.monotonic() < end:
                 try:
-                    yield from self._inspect(other, present)
+                    yield from self._inspect(tag, present)
                 except Unavailable:
                     # Part of a cluster is out of reach. It is seen to when it is asked for.
                     continue
 
     def _inspect(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
-        since, evicts = yield Call(_INSPECT, tag, (self.mark(tag),), (self.watch,))
-        if evicts:
-            raise Unavailable(
-                "the server of the store evicts entries when its memory is full; set its maxmemory-policy"
-                " to noeviction"
-            )
+        started = self.server.monotonic()
+        since, fault = yield Call(_INSPECT, tag, (self.mark(tag),), (self.watch,))
+        if fault:
+            raise Unavailable(_FAULTS[fault])
         if since == LOST:
             yield from self._renew(tag, present)
-        self._inspected[tag] = True
+        self._inspected_until[tag] = started + _REGARD
 
     def _renew(self, tag: int, present: Callable[[], float]) -> Conversation[None]:
         """Make a mark, unless somebody else does."""
@@ -138,8 +155,11 @@ class Epochs:
 
     def warm(self, now: float) -> Conversation[None]:
         """Inspect every group now; raises as ``inspect`` does."""
-        self._inspected = [False] * self.server.tags
-        yield from self.inspect(0, self.server.present(now))
+        present = self.server.present(now)
+        self._inspected_until = [-math.inf] * self.server.tags
+        yield from self._inspect(0, present)
+        self._toured = True
+        yield from self._tour(present, math.inf)
 
     def declare(self) -> Conversation[None]:
         """Mark that nothing can have been lost, because there was nothing."""
@@ -151,7 +171,7 @@ class Epochs:
         yield from self.inspect(call.tag, present)
         answer = yield call
         if answer[0] == LOST:
-            self._inspected[call.tag] = False
+            self._inspected_until[call.tag] = -math.inf
             yield from self.inspect(call.tag, present)
             answer = yield call
         return answer
