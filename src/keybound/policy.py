@@ -234,9 +234,7 @@ class TokenPolicy:
         :param subject: the only ``sub`` there may be, for kinds in which it is the client
         :param explicit_typing: demand the ``typ`` that only this kind has (RFC 8725, 3.11)
         """
-        if not isinstance(profile, Profile):
-            raise PolicyError("profile must be one of keybound.profiles")
-        rules = profile.rules(kind)
+        rules = as_profile(profile).rules(kind)
         return cls(
             kind=kind,
             profile=profile,
@@ -396,6 +394,18 @@ def text(name: str, value: object) -> str:
         raise PolicyError(f"{name} must be non-empty text")
     # What str() says of a member of an enum is not its value.
     return str.__str__(value)
+
+
+def as_profile(profile: object) -> Profile:
+    """``profile`` if it is one.
+
+    :raises PolicyError: it is anything else, such as the name of one
+    """
+    if isinstance(profile, Profile):
+        return profile
+    raise PolicyError(
+        "profile must be one of keybound.profiles, such as keybound.profiles.FAPI2, and no name"
+    )
 
 
 def text_list(name: str, values: str | Iterable[str], *, some: bool = False) -> tuple[str, ...]:

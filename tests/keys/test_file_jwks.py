@@ -147,7 +147,9 @@ def test_it_begins_with_a_usable_set(tmp_path: Path, content: bytes):
         FileJWKSet(path)
 
 
-@pytest.mark.parametrize("path", [None, 5, b"jwks.json", "there-is-none.json", "."], ids=repr)
+@pytest.mark.parametrize(
+    "path", [None, 5, b"jwks.json", "there-is-none.json", ".", "there-is-none\0"], ids=repr
+)
 def test_what_is_no_file(path: Any):
     with pytest.raises(PolicyError) as caught:
         FileJWKSet(path)

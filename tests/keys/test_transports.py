@@ -336,6 +336,7 @@ def lenient(mode: ssl.VerifyMode) -> ssl.SSLContext:
         {"proxy": 5},
         {"proxy": "http://[::1"},
         {"headers": {"X": "a\nb"}},
+        {"headers": "X: a"},
         {"user_agent": "a\r\nX: y"},
     ],
     ids=str,

@@ -360,6 +360,18 @@ def test_a_text_is_not_the_policy_of_the_profile() -> None:
     assert make(keybound, named="FAPI2", policy="camara-2026")
 
 
+def test_slips_are_told_for_what_they_are() -> None:
+    options: dict[str, Any] = {
+        "client_id": "c",
+        "keys": keybound.JWKSet.from_json(CLIENT.jwks()),
+        "replay": None,
+    }
+    with pytest.raises(keybound.PolicyError, match="and no name"):
+        keybound.ClientAssertionValidator(audience=SERVER, profile="fapi2", **options)
+    with pytest.raises(keybound.PolicyError, match="bind_metadata"):
+        keybound.ClientAssertionValidator(audience=POLICIES["camara-2026"], **options)
+
+
 def test_endpoint_without_a_rule(package: Any) -> None:
     validator = make(package, policy="camara-interop")
     for endpoint in ("authorization_endpoint", "", None, 5, ["token_endpoint"]):

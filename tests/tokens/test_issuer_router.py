@@ -235,6 +235,8 @@ def test_what_cannot_be_routed_to(what: Any) -> None:
     with pytest.raises(PolicyError):
         keybound.IssuerRouter([what])
     with pytest.raises(PolicyError):
+        keybound.IssuerRouter(what)
+    with pytest.raises(PolicyError):
         keybound.IssuerRouter(limits=what)
 
 

@@ -213,7 +213,7 @@ def parse_json_object(document: str | bytes | Mapping[str, Any]) -> dict[str, An
         return dict(document)
     reason, value = strict_json.loads(octets(document), MAX_JSON_DEPTH)
     if reason != Reason.OK or type(value) is not dict:
-        raise InvalidKey("the JWK or JWK Set is not a JSON object without repeated names")
+        raise InvalidKey("the JWK or JWK Set is not JSON, or no object, or it repeats a name")
     return value
 
 

@@ -45,6 +45,10 @@ class FileJWKSet:
             self._mark, self._keys = self._load()
         except OSError as error:
             raise PolicyError(f"the file with the keys cannot be read: {type(error).__name__}") from None
+        except InvalidKey:
+            raise
+        except ValueError:  # a path with a NUL
+            raise PolicyError("the file with the keys cannot be read: there is no such file") from None
         self._check_at = self._monotonic() + check_after
         background.adopt(self)
 

@@ -59,7 +59,7 @@ class HTTPTransport:
         self._context = check_context(ssl_context)
         self._proxy = None if proxy is None else _check_proxy(proxy)
         self._trust_environment = trust_environment and not public_only
-        self._headers = check_headers({"User-Agent": user_agent} | dict(headers or {}))
+        self._headers = check_headers({"User-Agent": user_agent}) | check_headers(headers or {})
         self._public_only = public_only
 
     def __call__(self, request: Request) -> Response:
@@ -209,8 +209,10 @@ def check_context(context: object) -> ssl.SSLContext:
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """``headers`` if they can be sent.
 
-    :raises PolicyError: a name or value is not printable ASCII
+    :raises PolicyError: they are no mapping, or a name or value is not printable ASCII
     """
+    if not isinstance(headers, Mapping):
+        raise PolicyError("headers must be a mapping")
     for name, value in headers.items():
         texts = isinstance(name, str) and isinstance(value, str)
         if not texts or not name or not (name + value).isascii() or not (name + value).isprintable():

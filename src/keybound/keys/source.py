@@ -63,5 +63,6 @@ def as_key_source(keys: object) -> KeySource:
     if isinstance(keys, KeySource) and not isinstance(keys, type):
         return keys
     raise PolicyError(
-        "keys must be a keybound.JWKSet (JWKSet.from_json, .from_pem, .from_secret) or a key source"
+        "keys must be a keybound.JWKSet (JWKSet.from_json, .from_pem, .from_secret) or a key source, "
+        "such as keybound.RemoteJWKSet"
     )

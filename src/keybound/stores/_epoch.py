@@ -181,7 +181,8 @@ class Epochs:
         # Somebody else's mark is on the way, or was lost again at once.
         wait = 1.0 if since == LOST else since / 1000 - floor
         return Unavailable(
-            "the server of the store may have lost what it was told before", retry_after=max(1.0, wait)
+            "the server of the store is new, or may have lost what it was told before",
+            retry_after=max(1.0, wait),
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from keybound.audience import POLICIES, AudienceJudge, BoundAudiencePolicy
+from keybound.audience import POLICIES, AudienceJudge, AudiencePolicy, BoundAudiencePolicy
 from keybound.audience.judging import ACCEPTED
 from keybound.errors import PolicyError, Reason
 from keybound.kinds import TokenKind
-from keybound.policy import Profile, text_list
+from keybound.policy import Profile, as_profile, text_list
 from keybound.tokens._validator import Token
 
 __all__ = ["OK", "Audience", "AudienceCheck", "JudgedToken"]
@@ -58,6 +58,8 @@ class AudienceCheck:
         self._judges: dict[str, AudienceJudge] = {}
         if isinstance(audience, Mapping):
             audience = _bound(audience, profile)
+        if isinstance(audience, AudiencePolicy):
+            raise PolicyError("the audience policy is of no server yet: give what its bind_metadata returns")
         if not isinstance(audience, BoundAudiencePolicy):
             self.texts = text_list("audience", audience, some=True)
             return
@@ -86,7 +88,7 @@ class AudienceCheck:
 
 
 def _bound(metadata: Mapping[str, Any], profile: Profile) -> BoundAudiencePolicy:
-    name = profile.audience_policy if isinstance(profile, Profile) else None
+    name = as_profile(profile).audience_policy
     if name is None:
         raise PolicyError("the profile has no audience policy: bind one of keybound.audience.POLICIES")
     return POLICIES[name].bind_metadata(metadata)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from keybound.errors import PolicyError
 from keybound.jose.nesting import Opener
 from keybound.kinds import TokenKind
-from keybound.policy import Profile, text
+from keybound.policy import Profile, as_profile, text
 
 if TYPE_CHECKING:
     from keybound.jose.decryption_key import DecryptionKey
@@ -91,9 +91,7 @@ def _check_algorithm(algorithm: str, server: Mapping[str, Any], profile: Profile
     supported = _listed(server, "authorization_signing_alg_values_supported")
     if supported is not None and algorithm not in supported:
         raise PolicyError("what signs is not in authorization_signing_alg_values_supported")
-    if not isinstance(profile, Profile):
-        raise PolicyError("profile must be one of keybound.profiles")
-    rules = profile.rules(TokenKind.AUTHORIZATION_RESPONSE)
+    rules = as_profile(profile).rules(TokenKind.AUTHORIZATION_RESPONSE)
     admitted = profile.algorithms if rules.algorithms is None else rules.algorithms
     if admitted is not None and algorithm not in admitted:
         raise PolicyError(f"profile {profile.name} does not admit the algorithm that signs")

@@ -18,7 +18,7 @@ from keybound.jose.nesting import Opener
 from keybound.keys import KeySource
 from keybound.kinds import TokenKind
 from keybound.limits import DEFAULT_LIMITS, Limits
-from keybound.policy import BindingMode, Profile, TokenPolicy, text, text_list
+from keybound.policy import BindingMode, Profile, TokenPolicy, as_profile, text, text_list
 from keybound.profiles.oauth import OAUTH
 from keybound.tokens._outcomes import Counted, Outcomes
 from keybound.tokens._validator import (
@@ -385,7 +385,6 @@ class _SignedAnswers(TokenValidator[Token]):
 
 def _without_required_claims(profile: Profile) -> Profile:
     """RFC 7662, 2.2: an answer has no more than ``active``, whatever the tokens themselves carry."""
-    if not isinstance(profile, Profile):
-        raise PolicyError("profile must be one of keybound.profiles")
+    profile = as_profile(profile)
     rules = {TokenKind.ACCESS_TOKEN: {"required_claims": ()}}
     return profile.derive(name=profile.name, source=profile.source, kinds=rules)

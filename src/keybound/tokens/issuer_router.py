@@ -49,6 +49,8 @@ class IssuerRouter(Counting, Generic[AnyValidator]):
     def __init__(self, validators: Iterable[AnyValidator] = (), *, limits: Limits = DEFAULT_LIMITS) -> None:
         if not isinstance(limits, Limits):
             raise PolicyError("limits must be a keybound.Limits")
+        if not isinstance(validators, Iterable):
+            raise PolicyError("validators must be a list of them")
         self._look = road.CompiledHeader(
             HeaderRules(
                 algorithms=(),
