@@ -29,6 +29,8 @@ class TokenEvent:
     :ivar reason: why the token was rejected; ``None`` if nobody could tell whether it is good
     :ivar status: HTTP status that goes with it
     :ivar claim: name of the claim that the reason is about, where it has no reason of its own
+    :ivar detail: why nobody could tell: the message of :class:`keybound.Unavailable`, which is a fixed text
+        unless a key source, a store or a revocation check of your own raises it
     """
 
     kind: str | None
@@ -36,13 +38,14 @@ class TokenEvent:
     reason: Reason | None
     status: int
     claim: str | None = None
+    detail: str | None = None
 
     @classmethod
     def of(cls, error: KeyboundError, *, kind: str | None, issuer: str | None) -> TokenEvent:
         """The event for what a validator raises."""
         if isinstance(error, TokenRejected):
             return cls(kind, issuer, error.reason, error.status, error.claim)
-        return cls(kind, issuer, None, 503)
+        return cls(kind, issuer, None, 503, detail=str(error))
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,12 @@ def _of_token(event: TokenEvent) -> Record:
         "reason": str(event.reason) if event.reason else None,
         "status": event.status,
         "claim": event.claim,
+        "detail": event.detail,
     }
     kind = event.kind or "token"
     if event.reason is None:
-        return _WARNING, f"nobody could tell whether the {kind} is good", fields
+        why = f": {event.detail}" if event.detail else ""
+        return _WARNING, f"nobody could tell whether the {kind} is good{why}", fields
     about = f" ({event.claim})" if event.claim else ""
     return _INFO, f"{kind} rejected: {event.reason}{about}", fields
 

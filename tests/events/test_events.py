@@ -76,7 +76,7 @@ def test_no_answer_is_an_event(package: ModuleType) -> None:
     validator.notify(told.append)
     with pytest.raises(package.Unavailable):
         validator.validate(ISSUER.access_token())
-    assert [(event.reason, event.status) for event in told] == [(None, 503)]
+    assert [(event.reason, event.status, event.detail) for event in told] == [(None, 503, "not now")]
 
 
 def test_other_kinds_tell_too(package: ModuleType) -> None:
@@ -161,13 +161,18 @@ def test_records_have_fields(caplog: pytest.LogCaptureFixture) -> None:
         "keybound_reason": "claim_missing",
         "keybound_status": 401,
         "keybound_claim": "tenant",
+        "keybound_detail": None,
     }
 
 
 def test_no_answer_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    EventLog()(TokenEvent("access_token", None, None, 503))
+    EventLog()(TokenEvent("access_token", None, None, 503, detail="the server does not answer"))
     (record,) = caplog.records
     assert (record.levelno, record.keybound_event) == (logging.WARNING, "token_unavailable")
+    assert record.keybound_detail == "the server does not answer"
+    assert record.getMessage() == (
+        "nobody could tell whether the access_token is good: the server does not answer"
+    )
 
 
 def test_an_old_secret_in_use(caplog: pytest.LogCaptureFixture) -> None:
