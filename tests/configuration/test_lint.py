@@ -37,6 +37,8 @@ password_env = "PASSWORD"
 kind = "redis"
 url_env = "REDIS_URL"
 # proofs
+# lists
+
 [profiles.ours]
 derive = "rfc9068"
 algorithms = ["ES256"]
@@ -67,6 +69,8 @@ issuer = "https://as.example.com"
 client_id = "client-1"
 keys = "remote"
 algorithms = ["ES256"]
+# login
+
 [validators.login.decryption]
 keys = "private"
 algorithms = ["RSA-OAEP-256"]
@@ -184,6 +188,36 @@ SHORT = more("ours", "kinds.access_token.max_lifetime = 60")
 TYPED = 'kinds.access_token = { types = "at+jwt", typ_required = true }'
 PAR = 'mtls_endpoint_aliases.pushed_authorization_request_endpoint = "https://mtls.example.com/par"'
 
+
+def denied(*lists: str | int) -> dict[str, str]:
+    """Deny-lists on the server of the clean file, each of a name and a ``token_lifetime``."""
+    named = lists if len(lists) > 1 else (*lists, 86_400)
+    pairs = zip(named[::2], named[1::2], strict=True)
+    return more(
+        "lists",
+        "".join(
+            f"[revocation_lists.{name}]\nkind = 'redis'\nurl_env = 'REDIS_URL'\ntoken_lifetime = {seconds}\n"
+            for name, seconds in pairs
+        ),
+    )
+
+
+ACCOUNTS_DENIED = denied("one") | more("accounts", "revocation = 'one'")
+LOGIN_DENIED = denied("one", 300)
+MORE = "[stores.more]\nkind = 'redis'\nurl_env = 'REDIS_URL'"
+AGAIN = more(
+    "client",
+    """
+[validators.again]
+kind = "client_assertion"
+client_id = "client-1"
+keys = "main"
+algorithms = ["ES256"]
+replay = "more"
+audience = "https://as.example.com"
+""",
+)
+
 CASES: dict[str, list[Case]] = {
     "form": [
         Case("validators.accounts.leewai", more("accounts", "leewai = 5"), more("accounts", "leeway = 5")),
@@ -280,6 +314,74 @@ CASES: dict[str, list[Case]] = {
             "stores.proofs.on_loss",
             more("proofs", 'on_loss = "memory"'),
             more("proofs", 'on_loss = "refuse"'),
+        ),
+    ],
+    "skew-below-leeway": [
+        Case("stores.proofs.skew", more("proofs", "skew = 9"), more("proofs", "skew = 10")),
+        Case("stores.proofs.skew", more("proof", "leeway = 31"), more("proof", "leeway = 30")),
+        Case(
+            "revocation_lists.one.skew",
+            denied("one") | more("accounts", "leeway = 31\nrevocation = 'one'"),
+            denied("one") | more("accounts", "leeway = 30\nrevocation = 'one'"),
+        ),
+    ],
+    "lifetime-beyond-store": [
+        Case(
+            "stores.proofs.max_lifetime",
+            more("proofs", "max_lifetime = 80"),
+            more("proofs", "max_lifetime = 81"),
+        ),
+        Case(
+            "stores.proofs.max_lifetime",
+            more("client", "max_lifetime = 3880"),
+            more("client", "max_lifetime = 3879"),
+        ),
+    ],
+    "revocation-forgotten": [
+        Case(
+            "revocation_lists.one.token_lifetime",
+            ACCOUNTS_DENIED | more("ours", "kinds.access_token.max_lifetime = 86391"),
+            ACCOUNTS_DENIED | more("ours", "kinds.access_token.max_lifetime = 86390"),
+        ),
+        Case(
+            "revocation_lists.one.token_lifetime",
+            LOGIN_DENIED | more("login", "max_token_age = 291\nrevocation = 'one'"),
+            LOGIN_DENIED | more("login", "max_token_age = 290\nrevocation = 'one'"),
+        ),
+    ],
+    "revocation-unbounded": [
+        Case(
+            "validators.accounts.max_lifetime",
+            ACCOUNTS_DENIED,
+            ACCOUNTS_DENIED | more("ours", "kinds.access_token.max_lifetime = 600"),
+        ),
+        # Of an ID token max_age is how long ago the user was there.
+        Case(
+            "validators.login.max_lifetime",
+            LOGIN_DENIED | more("login", "max_age = 300\nrevocation = 'one'"),
+            LOGIN_DENIED | more("login", "max_token_age = 290\nrevocation = 'one'"),
+        ),
+    ],
+    "stores-differ": [
+        *(
+            Case(
+                f"stores.more.{option.split()[0]}",
+                more("proofs", f"{MORE}\n{option}"),
+                more("proofs", f"{MORE}\n{option}\nnamespace = 'more'"),
+            )
+            for option in ("max_lifetime = 7200", "skew = 60", "durable = true")
+        ),
+        Case(
+            "revocation_lists.other.token_lifetime",
+            denied("one", 600, "other", 86_400),
+            denied("one", 600, "other", 600),
+        ),
+    ],
+    "replay-split": [
+        Case(
+            "validators.again.replay",
+            AGAIN | more("proofs", "[stores.more]\nkind = 'memory'"),
+            AGAIN | more("proofs", MORE),
         ),
     ],
     "cache-outlives-token": [

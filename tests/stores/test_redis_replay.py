@@ -462,6 +462,19 @@ class TestLoss:
         assert put(store, "new", issued_at=LATER - 100)
         assert store.stats()["renewed"] == 1
 
+    def test_the_skew_has_to_cover_the_leeway(self, server, make):
+        """What the linter's rule ``skew-below-leeway`` is about: a proof whose issuer's clock is ahead."""
+        ahead = {"issued_at": LATER + 25, "expires_at": LATER + 116}
+        short, enough = (make(skew=skew, namespace=str(skew)) for skew in (10, 30))
+        for store in (short, enough):
+            store.warm(now=NOW)
+            assert put(store, "a", **ahead)
+        with server.client() as client:
+            client.flushall()
+        assert put(short, "a", **ahead), "it counts as issued after the loss, and was used before"
+        with pytest.raises(Unavailable):
+            put(enough, "a", **ahead)
+
     def test_a_claim_that_nobody_settles_goes_by_itself(self, server, make):
         with server.client() as client:
             client.set("keybound:used-since", "claimed by somebody", px=10_000)

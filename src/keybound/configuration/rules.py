@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from keybound.configuration import checks
+from keybound.configuration import checks, remembering
 from keybound.configuration.place import Problem
 from keybound.configuration.view import View
 
@@ -144,6 +144,34 @@ RULES: tuple[Rule, ...] = (
         checks.preset_open,
     ),
     Rule(
+        "skew-below-leeway",
+        "error",
+        "a shared store or deny-list whose `skew` is below the `leeway` of a validator that asks it",
+        "RFC 7519, 4.1.4; RFC 9449, 11.1",
+        remembering.skew_below_leeway,
+    ),
+    Rule(
+        "lifetime-beyond-store",
+        "error",
+        "a validator that takes proofs for longer than `max_lifetime` of its store",
+        "RFC 9449, 11.1",
+        remembering.lifetime_beyond_store,
+    ),
+    Rule(
+        "revocation-forgotten",
+        "error",
+        "a deny-list whose `token_lifetime` is shorter than the tokens of a validator that asks it are good",
+        "OpenID Connect Back-Channel Logout, 2.7; RFC 7009, 2",
+        remembering.revocation_forgotten,
+    ),
+    Rule(
+        "stores-differ",
+        "error",
+        "two tables for the same entries of one server, with different times or another word on `durable`",
+        "RFC 9449, 11.1",
+        remembering.stores_differ,
+    ),
+    Rule(
         "event-replay-unchecked",
         "warning",
         "request objects, logout tokens or security event tokens without a replay store",
@@ -163,6 +191,20 @@ RULES: tuple[Rule, ...] = (
         '`on_loss = "memory"`: in an outage of the shared store each process goes by its own memory',
         "RFC 9449, 11.1",
         checks.store_on_loss,
+    ),
+    Rule(
+        "replay-split",
+        "warning",
+        "proofs of one kind and one issuer in several stores, each of which lets them in once",
+        "RFC 7523, 3 (7)",
+        remembering.replay_split,
+    ),
+    Rule(
+        "revocation-unbounded",
+        "warning",
+        "a deny-list for tokens whose lifetime nothing bounds, neither `max_lifetime` nor a greatest age",
+        "OpenID Connect Back-Channel Logout, 2.7; RFC 7009, 2",
+        remembering.revocation_unbounded,
     ),
     Rule(
         "keys-kept-long",
