@@ -57,6 +57,13 @@ def test_wheel_holds_the_package_and_nothing_else():
 
 
 @from_a_wheel
+def test_wheel_stays_small():
+    """P25: less than 4 MB when this was written; a library linked as a whole would double it."""
+    sizes = [path.size or 0 for path in INSTALLED.files or () if not path.match("*.pyc")]
+    assert 0 < sum(sizes) < 8 * 1024 * 1024
+
+
+@from_a_wheel
 def test_wheel_is_tagged_for_what_is_inside():
     pure = {"py3-none-any"}
     assert (set(WHEEL.get_all("Tag")) == pure) == (not IS_NATIVE)
