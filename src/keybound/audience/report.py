@@ -11,6 +11,7 @@ from keybound.audience.binding import BoundAudiencePolicy
 from keybound.audience.judging import ACCEPTED, VERDICTS, AudienceJudge, AudienceVerdict, Outcome
 from keybound.audience.names import KINDS, Kind
 from keybound.errors import PolicyError
+from keybound.keys import background
 from keybound.limits import MAX_REPORTED_CLIENT_ID, MAX_REPORTED_CLIENTS
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ class _Tally:
         self._max_clients = max_clients
         self._lock = threading.Lock()
         self._clear()
+        background.adopt(self)
 
     def _clear(self) -> None:
         self._judged = 0
@@ -232,6 +234,10 @@ class _Tally:
             return known
         named = len(self._clients) - (None in self._clients)
         return self._clients.setdefault(client_id if named < self._max_clients else None, Counter())
+
+    def _after_fork(self) -> None:
+        # The thread that holds it has stayed with the parent.
+        self._lock = threading.Lock()
 
     def read(self, *, clear: bool) -> tuple[int, int, tuple[AudienceCount, ...]]:
         """Judged, rejected, and the counts of all clients."""

@@ -10,15 +10,16 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ["adopt", "later", "start"]
+__all__ = ["Forkable", "adopt", "later", "start"]
 
 
 # Below what a platform may take for the timeout of a lock.
 _LONGEST_WAIT = 86_400.0
 
 
+@runtime_checkable
 class Forkable(Protocol):
     """Something with locks or threads that a child process does not inherit."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from keybound.errors import PolicyError
 from keybound.jose.jwk_set import JWKSet
+from keybound.keys import background
 from keybound.keys.fetching import FetchOutcome, Transport
 from keybound.keys.flight import Plan, arun, run
 from keybound.keys.metadata import IssuerMetadata, RemoteMetadata
@@ -36,6 +37,7 @@ class DiscoveredJWKSet:
         self._lock = threading.Lock()
         self._keys: RemoteJWKSet | None = None
         self._next: RemoteJWKSet | None = None
+        background.adopt(self)
         self._purged = False
 
     @property
@@ -169,6 +171,10 @@ class DiscoveredJWKSet:
                 self._next = self._metadata._keys_at(metadata.jwks_uri, self._transport)
                 self._next._purged = self._purged
             return self._next
+
+    def _after_fork(self) -> None:
+        # The thread that holds it has stayed with the parent.
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<keybound.DiscoveredJWKSet {'ready' if self.ready else 'not ready'}>"

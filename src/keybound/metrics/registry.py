@@ -10,6 +10,7 @@ from typing import Any
 
 from keybound._hotpath import signature
 from keybound.errors import PolicyError
+from keybound.keys import background
 from keybound.metrics.samples import (
     FAMILIES,
     Found,
@@ -43,6 +44,7 @@ class Registry:
         self._lock = threading.Lock()
         # Replaced as a whole: whoever reads needs no lock.
         self._watched: Mapping[str, Any] = MappingProxyType({})
+        background.adopt(self)
 
     def add(self, name: str, watched: Any) -> None:
         """Watch a validator, an :class:`keybound.IntrospectionClient`, an :class:`keybound.IssuerRouter`, a
@@ -94,6 +96,10 @@ class Registry:
     def ready(self) -> bool:
         """Whether all of them can."""
         return all(self.readiness().values())
+
+    def _after_fork(self) -> None:
+        # The thread that holds it has stayed with the parent.
+        self._lock = threading.Lock()
 
     def _found(self) -> Found:
         yield from of_tables(signature.table_counters())

@@ -16,7 +16,7 @@ from keybound.errors import PolicyError, Reason, Scheme, TokenRejected, rejectio
 from keybound.jose.jwk import JWK
 from keybound.jose.jwk_set import JWKSet
 from keybound.jose.nesting import Opener
-from keybound.keys import KeySource, RefreshingKeySource, as_key_source
+from keybound.keys import KeySource, RefreshingKeySource, as_key_source, background
 from keybound.keys.recreation import VALIDATORS
 from keybound.limits import DEFAULT_CACHE, MAX_NUMERIC_DATE, CacheSettings
 from keybound.policy import TokenPolicy
@@ -159,6 +159,9 @@ class Described(Configured):
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
         self._tokens = None if cache is None else token_cache.TokenCache(cache)
+        # The native one has no lock that could be held while a process forks.
+        if isinstance(self._tokens, background.Forkable):
+            background.adopt(self._tokens)
         # Who brings a clock tests something, and who has no cache loses none.
         if cache is not None and clock is system_clock:
             name = hash((type(self), policy, id(source)))

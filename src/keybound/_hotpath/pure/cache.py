@@ -104,6 +104,11 @@ class TokenCache:
         with self._lock:
             self._dropped += self._remove(raw)
 
+    def _after_fork(self) -> None:
+        # The thread that holds it has stayed with the parent, and may have been in the middle of something.
+        self._lock = threading.Lock()
+        self._forget()
+
     # What follows is called under the lock.
 
     def _forget(self) -> None:
