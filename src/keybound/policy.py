@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal, cast, get_args
 
@@ -55,6 +55,7 @@ class KindRules:
     :param audience_claim: the claim that names the audience: ``aud``, or ``client_id`` for issuers whose
         access tokens have no ``aud``
     :param tolerated_markers: marks of other kinds that an issuer is known to put into this kind
+    :raises PolicyError: a value is none of these; one text stands for a list of one
     """
 
     types: frozenset[str]
@@ -70,6 +71,28 @@ class KindRules:
     audience_form: AudienceForm = AudienceForm.ANY
     audience_claim: AudienceClaim = "aud"
     tolerated_markers: int = 0
+
+    def __post_init__(self) -> None:
+        _normalize(
+            self,
+            types=media_types(self.types),
+            required_claims=text_list("required_claims", self.required_claims),
+            forbidden_claims=text_list("forbidden_claims", self.forbidden_claims),
+            expected_claims=_pairs("expected_claims", self.expected_claims),
+            algorithms=_algorithm_names(self.algorithms),
+        )
+        if not self.types:
+            raise PolicyError("types is empty: no token could pass")
+        check_switch("typ_required", self.typ_required)
+        for name in _BOUNDS:
+            value = getattr(self, name)
+            if value is not None:
+                check_seconds(name, value, 1)
+        if not isinstance(self.audience_form, AudienceForm):
+            raise PolicyError("audience_form must be one of AudienceForm")
+        _check_choice("audience_claim", self.audience_claim, get_args(AudienceClaim))
+        if not isinstance(self.tolerated_markers, int):
+            raise PolicyError("tolerated_markers must be a number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +111,7 @@ class Profile:
     :param mtls_endpoints: which endpoints are called at their ``mtls_endpoint_aliases``, see
         :data:`MtlsEndpoints`
     :param exp_may_be_waived: whether ``allow_missing_exp`` may be given with it
+    :raises PolicyError: a value is none of these; one text stands for a list of one
     """
 
     name: str
@@ -99,6 +123,24 @@ class Profile:
     client_authentication: tuple[str, ...] | None = None
     mtls_endpoints: MtlsEndpoints = "where-needed"
     exp_may_be_waived: bool = False
+
+    def __post_init__(self) -> None:
+        authentication = self.client_authentication
+        _normalize(
+            self,
+            name=text("name", self.name),
+            source=text("source", self.source),
+            algorithms=_algorithm_names(self.algorithms),
+            audience_policy=self.audience_policy and text("audience_policy", self.audience_policy),
+            client_authentication=authentication and text_list("client_authentication", authentication),
+        )
+        if not isinstance(self.kinds, Mapping) or not all(
+            isinstance(rules, KindRules) for rules in self.kinds.values()
+        ):
+            raise PolicyError("kinds must be a mapping of TokenKind to KindRules")
+        _check_choice("binding", self.binding, get_args(BindingMode))
+        _check_choice("mtls_endpoints", self.mtls_endpoints, get_args(MtlsEndpoints))
+        check_switch("exp_may_be_waived", self.exp_may_be_waived)
 
     def rules(self, kind: TokenKind) -> KindRules:
         """The demands on one kind.
@@ -118,7 +160,19 @@ class Profile:
         kinds: Mapping[TokenKind, Mapping[str, Any]] = MappingProxyType({}),
         **changes: Any,
     ) -> Profile:
-        """A profile with other demands; of each kind named, only those given change."""
+        """A profile with other demands; of each kind named, only those given change.
+
+        :param name: what it is called in messages
+        :param source: the text that its demands come from, such as a handbook of yours
+        :param kinds: fields of :class:`KindRules` for some kinds
+        :param changes: other fields of :class:`Profile`
+        :raises PolicyError: there is no such field, or its value is none
+        """
+        _check_fields(Profile, changes)
+        if not isinstance(kinds, Mapping):
+            raise PolicyError("kinds must be a mapping of TokenKind to fields of KindRules")
+        for change in kinds.values():
+            _check_fields(KindRules, change)
         changed = {kind: replace(self.rules(kind), **change) for kind, change in kinds.items()}
         every = MappingProxyType({**self.kinds, **changed})
         return replace(self, name=name, source=source, kinds=every, **changes)
@@ -167,8 +221,7 @@ class TokenPolicy:
             value = getattr(self, name)
             if value is not None:
                 check_seconds(name, value, 1)
-        if not isinstance(self.binding, str) or self.binding not in get_args(BindingMode):
-            raise PolicyError(f"binding must be one of {', '.join(get_args(BindingMode))}")
+        _check_choice("binding", self.binding, get_args(BindingMode))
         if any(" " in scope_text(scope) for scope in self.scopes):
             raise PolicyError(
                 "a member of scopes is several scope tokens; write them as one text or as a list"
@@ -332,9 +385,7 @@ def _allowed(profile: Profile, rules: KindRules, given: Iterable[str] | None) ->
 
 
 def _types(kind: TokenKind, rules: KindRules, given: Iterable[str] | None, explicit: bool) -> frozenset[str]:
-    # "false" from an environment variable would be true.
-    if type(explicit) is not bool:
-        raise PolicyError("explicit_typing must be True or False")
+    check_switch("explicit_typing", explicit)
     if not explicit:
         return rules.types if given is None else media_types(given)
     if given is not None:
@@ -345,9 +396,7 @@ def _types(kind: TokenKind, rules: KindRules, given: Iterable[str] | None, expli
 def _required(
     profile: Profile, rules: KindRules, given: Iterable[str], allow_missing_exp: bool
 ) -> tuple[str, ...]:
-    # "false" from an environment variable would be true.
-    if type(allow_missing_exp) is not bool:
-        raise PolicyError("allow_missing_exp must be True or False")
+    check_switch("allow_missing_exp", allow_missing_exp)
     own = text_list("required_claims", given)
     required = dict.fromkeys((*rules.required_claims, *own))
     if allow_missing_exp:
@@ -377,12 +426,47 @@ def _stricter(name: str, given: float | None, profiled: float | None) -> float |
     return min(given, profiled)
 
 
-def _pairs(name: str, values: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+def _pairs(
+    name: str, values: Mapping[str, str] | tuple[tuple[str, str], ...] | None
+) -> tuple[tuple[str, str], ...]:
     if values is None:
         return ()
-    if not isinstance(values, Mapping):
+    pairs = tuple(values.items()) if isinstance(values, Mapping) else values
+    if not isinstance(pairs, tuple) or any(type(pair) is not tuple or len(pair) != 2 for pair in pairs):
         raise PolicyError(f"{name} must be a mapping of claim names to texts")
-    return tuple((text(name, claim), text(name, value)) for claim, value in values.items())
+    return tuple((text(name, claim), text(name, value)) for claim, value in pairs)
+
+
+def _algorithm_names(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    """An allow-list of a profile, which may hold what one validator could not mix."""
+    if names is None:
+        return None
+    listed = text_list("algorithms", names, some=True)
+    for name in listed:
+        algorithms.select([name])
+    return listed
+
+
+def _normalize(made: KindRules | Profile, **values: object) -> None:
+    for name, value in values.items():
+        object.__setattr__(made, name, value)
+
+
+def _check_fields(of: type[KindRules | Profile], given: object) -> None:
+    names = {each.name for each in fields(of)}
+    if not isinstance(given, Mapping) or not names.issuperset(given):
+        raise PolicyError(f"what can change of a {of.__name__} is {', '.join(sorted(names))}")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise PolicyError(f"{name} must be one of {', '.join(choices)}")
+
+
+def check_switch(name: str, value: object) -> None:
+    """:raises PolicyError: ``value`` is not a bool; "false" from an environment variable would be true"""
+    if type(value) is not bool:
+        raise PolicyError(f"{name} must be True or False")
 
 
 def text(name: str, value: object) -> str:

@@ -347,3 +347,70 @@ def test_marks_that_an_issuer_is_known_for_can_be_tolerated(world: Any, judge: A
     profile = profiles.OAUTH.derive(name="odd", source="a test", kinds=kinds)
     judge.accepts(world.token(nonce="n", at_hash="h"), profile=profile)
     judge.rejects(world.token(nonce="n", htm="GET"), Reason.KIND_MISMATCH, profile=profile)
+
+
+ACCESS = TokenKind.ACCESS_TOKEN
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ""},
+        {"source": None},
+        {"algorithms": 5},
+        {"algorithms": []},
+        {"algorithms": ["none"]},
+        {"binding": "off"},
+        {"audience_policy": 5},
+        {"mtls_endpoints": "everywhere"},
+        {"client_authentication": 5},
+        {"exp_may_be_waived": "no"},
+        {"no_such_field": 1},
+        {"kinds": 5},
+        {"kinds": {"another_kind": {}}},
+        {"kinds": {ACCESS: 5}},
+        {"kinds": {ACCESS: {"no_such_field": 1}}},
+        {"kinds": {ACCESS: {"types": ()}}},
+        {"kinds": {ACCESS: {"types": 5}}},
+        {"kinds": {ACCESS: {"typ_required": "no"}}},
+        {"kinds": {ACCESS: {"required_claims": 5}}},
+        {"kinds": {ACCESS: {"forbidden_claims": [1]}}},
+        {"kinds": {ACCESS: {"expected_claims": ["ab"]}}},
+        {"kinds": {ACCESS: {"algorithms": ["rs256"]}}},
+        {"kinds": {ACCESS: {"max_lifetime": "600"}}},
+        {"kinds": {ACCESS: {"audience_form": "sole"}}},
+        {"kinds": {ACCESS: {"audience_claim": "azp"}}},
+        {"kinds": {ACCESS: {"tolerated_markers": "nonce"}}},
+    ],
+    ids=str,
+)
+def test_no_profile_can_be_made_of_it(changes: dict[str, Any]) -> None:
+    with pytest.raises(keybound.PolicyError):
+        profiles.OAUTH.derive(**{"name": "own", "source": "a test"} | changes)
+
+
+def test_kinds_of_a_profile_are_rules() -> None:
+    with pytest.raises(keybound.PolicyError):
+        dataclasses.replace(profiles.OAUTH, kinds={ACCESS: {"types": {"jwt"}}})
+
+
+def test_one_text_is_a_list_of_one() -> None:
+    """Not one of its letters, and no type that is a part of it."""
+    change = {"types": "application/AT+JWT", "required_claims": "acr", "expected_claims": {"tid": "1"}}
+    own = profiles.OAUTH.derive(name="own", source="a test", algorithms="ES256", kinds={ACCESS: change})
+    rules = own.rules(ACCESS)
+    assert own.algorithms == ("ES256",)
+    assert (rules.types, rules.required_claims) == (frozenset({"at+jwt"}), ("acr",))
+    assert rules.expected_claims == (("tid", "1"),)
+
+
+def test_a_policy_for_audiences_that_nobody_knows() -> None:
+    own = profiles.FAPI2.derive(name="own", source="a test", audience_policy="house")
+    with pytest.raises(keybound.PolicyError, match="POLICIES"):
+        keybound.ClientAssertionValidator(
+            client_id="client-1",
+            keys=keybound.JWKSet.from_secret("s" * 32, alg="HS256"),
+            audience={"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token"},
+            profile=own,
+            replay=None,
+        )

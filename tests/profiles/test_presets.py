@@ -111,7 +111,7 @@ def test_audience_in_client_id(issuer: FakeIssuer) -> None:
 
 
 @pytest.mark.parametrize(
-    "tenant", ["common", "Organizations", "consumers", "", "a b", "{tenant}", "a?b", "a#", 5]
+    "tenant", ["common", "Organizations", "consumers", "", "a b", "{tenant}", "a?b", "a#", "a/../b", "..", 5]
 )
 def test_a_tenant_is_one_tenant(tenant: Any) -> None:
     """P26: no preset takes the tokens of every tenant."""

@@ -81,7 +81,8 @@ class Preset:
             raise PolicyError(f"preset {self.name} takes {', '.join(self.parameters) or 'no parameters'}")
         for name, value in parameters.items():
             # A placeholder that is a wildcard somewhere else is no tenant, and no path may be smuggled in.
-            if not set(text(name, value)) <= _IN_A_NAME or value.lower() in _SHARED_TENANTS:
+            odd = not set(text(name, value)) <= _IN_A_NAME or {".", ".."} & set(value.split("/"))
+            if odd or value.lower() in _SHARED_TENANTS:
                 raise PolicyError(f"{name} must be the name or identifier of one {name}")
         return parameters
 

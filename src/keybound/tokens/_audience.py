@@ -91,4 +91,6 @@ def _bound(metadata: Mapping[str, Any], profile: Profile) -> BoundAudiencePolicy
     name = as_profile(profile).audience_policy
     if name is None:
         raise PolicyError("the profile has no audience policy: bind one of keybound.audience.POLICIES")
+    if name not in POLICIES:
+        raise PolicyError("the audience policy of the profile is not one of keybound.audience.POLICIES")
     return POLICIES[name].bind_metadata(metadata)
