@@ -15,6 +15,7 @@ __all__ = [
     "MAX_JSON_DEPTH",
     "MAX_KID_LENGTH",
     "MAX_LEEWAY",
+    "MAX_LOAD_BALANCER_KEYS",
     "MAX_NUMERIC_DATE",
     "MAX_PUBLISHED_KEYS",
     "MAX_QUESTIONS",
@@ -66,6 +67,9 @@ MAX_RECIPIENTS = 8
 
 MAX_PUBLISHED_KEYS = 256
 """Keys in a JWK Set that is fetched; a larger one is refused as a whole."""
+
+MAX_LOAD_BALANCER_KEYS = 256
+"""Keys of load balancers that one source may be told to keep, each under a URL of its own."""
 
 MAX_REDIRECTS = 3
 """Redirects followed for one fetch, all within the origin that was asked."""

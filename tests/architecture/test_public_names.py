@@ -54,6 +54,7 @@ NAMES = [
     "KeyRejected",
     "KeyboundError",
     "Limits",
+    "LoadBalancerKeys",
     "LoadBalancerToken",
     "LoadBalancerTokenValidator",
     "LogoutToken",
@@ -99,6 +100,9 @@ MEMBERS = {
     "FileJWKSet": "reload snapshot stats",
     "HTTPTransport": "",
     "RefreshSettings": " ".join(RefreshSettings.__dataclass_fields__) + " freshness",
+    "LoadBalancerKeys": "aget arefresh_for arefresh_now awarm in_region peek purge ready refresh_for "
+    "refresh_now snapshot stats url warm",
+    "LoadBalancerTokenValidator": "avalidate clock keys notify stats validate",
     "RemoteJWKSet": "aget arefresh_for arefresh_now awarm export_state get import_state peek purge ready "
     "refresh_for refresh_now snapshot stats url warm",
     "AccessToken": "audience authorization_details claim claims client_id confirmation expires_at header "
@@ -240,6 +244,7 @@ def test_options_are_given_by_name():
         (keybound.JWKSet.from_secret, ["secret"]),
         (keybound.Limits.__init__, ["self"]),
         (keybound.RemoteJWKSet.__init__, ["self", "url"]),
+        (keybound.LoadBalancerKeys.__init__, ["self", "url"]),
         (keybound.HTTPTransport.__init__, ["self"]),
         (keybound.FileJWKSet.__init__, ["self", "path"]),
         (keybound.RefreshSettings.__init__, ["self"]),

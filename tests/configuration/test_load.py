@@ -61,6 +61,8 @@ def test_every_kind_of_table(load: Any, everything: str) -> None:
         "remote": keybound.RemoteJWKSet,
         "discovered": DiscoveredJWKSet,
         "pem": keybound.JWKSet,
+        "balancers": keybound.LoadBalancerKeys,
+        "balancers-elsewhere": keybound.LoadBalancerKeys,
         "secrets": keybound.JWKSet,
         "secret-file": keybound.JWKSet,
     }

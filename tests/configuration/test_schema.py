@@ -87,6 +87,8 @@ def table_of(section: str, kind: str | None) -> Table:
     [
         (keybound.RemoteJWKSet, "keys", "jwks_uri", {"url": "jwks_uri"}),
         (RemoteMetadata, "keys", "issuer", {}),
+        (keybound.LoadBalancerKeys, "keys", "load_balancer_url", {"url": "load_balancer_url"}),
+        (keybound.LoadBalancerKeys, "keys", "load_balancer_region", {"url": "load_balancer_region"}),
         (keybound.FileJWKSet, "keys", "jwks_file", {"path": "jwks_file"}),
         (DirectoryDocuments, "shared_documents", "directory", {}),
         (RedisDocuments, "shared_documents", "redis", {"server": "url"}),

@@ -25,11 +25,12 @@ ENOUGH = 20
 @pytest.fixture(autouse=True)
 def counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests of this process have made is no matter here."""
-    from keybound.keys import remote_document
+    from keybound.keys import load_balancer_keys, remote_document
     from keybound.tokens import _validator
 
     sources, validators = recreation.Recreations(ENOUGH), recreation.Recreations(50)
-    monkeypatch.setattr(remote_document, "KEY_SOURCES", sources)
+    for module in (remote_document, load_balancer_keys):
+        monkeypatch.setattr(module, "KEY_SOURCES", sources)
     monkeypatch.setattr(_validator, "VALIDATORS", validators)
 
 
@@ -226,3 +227,23 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_keys_of_load_balancers(told: Any):
+    """By the URL of all of them: that of each is of a token."""
+
+    def make() -> keybound.LoadBalancerKeys:
+        return keybound.LoadBalancerKeys(
+            "https://keys.example.com", transport=lambda request: Response(status=404), keep_fresh=False
+        )
+
+    keys = make()
+    for _ in range(ENOUGH + 5):
+        keys.refresh_for("7b1a2c3d-0000-4000-8000-000000000000")
+        keys.purge()
+    assert not told
+    for _ in range(ENOUGH):
+        make().refresh_for("7b1a2c3d-0000-4000-8000-000000000000")
+    (warning,) = told
+    assert warning.category is keybound.RecreationWarning
+    assert "https://keys.example.com were" in str(warning.message)

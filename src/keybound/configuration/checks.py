@@ -193,7 +193,7 @@ def cache_outlives_token(view: View) -> Iterator[Problem]:
 def keys_over_http(view: View) -> Iterator[Problem]:
     """Keys and metadata that anybody on the way can replace."""
     for _, place, members in view.tables("keys"):
-        for key in ("jwks_uri", "issuer", "url"):
+        for key in ("jwks_uri", "issuer", "url", "load_balancer_url"):
             url = members.get(key, "")
             if url.lower().startswith("http:") and not _LOOPBACK.match(url):
                 yield Problem(below(place, key), "whoever is on the way can replace the keys")

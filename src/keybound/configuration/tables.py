@@ -62,6 +62,7 @@ __all__ = ["FILE", "JUDGES", "LEFT_OUT", "SECTIONS", "make_profile"]
 LEFT_OUT: Mapping[Callable[..., Any], frozenset[str]] = {
     keybound.RemoteJWKSet: frozenset({"on_event", "monotonic", "clock"}),
     RemoteMetadata: frozenset({"on_event", "monotonic", "clock"}),
+    keybound.LoadBalancerKeys: frozenset({"on_event", "monotonic", "clock"}),
     keybound.FileJWKSet: frozenset({"monotonic"}),
     keybound.HTTPTransport: frozenset({"ssl_context"}),
     keybound.IntrospectionClient: frozenset(),
@@ -104,6 +105,17 @@ def _secrets(alg: str, secret_env: Any = None, secret_file: Any = None, kid: str
     return keybound.JWKSet([keybound.JWK.from_secret(secret, alg=alg, kid=kid) for secret in given])
 
 
+_OF_LOAD_BALANCERS = {"kids": TEXTS, "max_keys": WHOLE}
+
+
+def _load_balancer_keys(
+    load_balancer_region: str | None = None, load_balancer_url: str = "", **options: Any
+) -> Any:
+    if load_balancer_region is None:
+        return keybound.LoadBalancerKeys(load_balancer_url, **options)
+    return keybound.LoadBalancerKeys.in_region(load_balancer_region, **options)
+
+
 def _decryption_pem(pem_file: bytes, password_env: bytes | None = None, **options: Any) -> Any:
     return keybound.DecryptionKeys(
         [keybound.DecryptionKey.from_pem(pem_file, password=password_env, **options)]
@@ -142,6 +154,18 @@ _KEYS = OneOf(
             | {"issuer": "whose metadata tells where its keys are, while everything runs"},
             title="DiscoveredJWKSet",
         ),
+        **{
+            key: Table(
+                {key: TEXT, **_members(keybound.LoadBalancerKeys, {**_FETCHED, **_OF_LOAD_BALANCERS})},
+                make=_load_balancer_keys,
+                texts=texts_of(keybound.LoadBalancerKeys) | {key: text},
+                title=f"LoadBalancerKeys-by-{key.rpartition('_')[2]}",
+            )
+            for key, text in (
+                ("load_balancer_region", "AWS region whose load balancers sign, such as eu-west-1"),
+                ("load_balancer_url", "where AWS publishes their keys, to which / and the kid are added"),
+            )
+        },
         "pem_file": Table(
             {"pem_file": CONTENT, **_SIGNS},
             make=lambda pem_file, **options: keybound.JWKSet.from_pem(pem_file, **options),

@@ -66,6 +66,16 @@ class JWKSet:
         raise AttributeError("a JWKSet is immutable")
 
     @classmethod
+    def _of_none(cls) -> JWKSet:
+        """What a source answers with that holds no key yet, and can be asked for each by its ``kid``."""
+        self = object.__new__(cls)
+        nothing: Mapping[str, int] = MappingProxyType({})
+        members = {"keys": (), "skipped": nothing, "_index": token.KeyIndex(()), "_compiled": {}}
+        for name, value in members.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    @classmethod
     def from_json(cls, document: str | bytes | Mapping[str, Any]) -> JWKSet:
         """Keys from a JWK Set document, or from a single JWK.
 

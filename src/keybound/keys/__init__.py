@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from keybound.keys.file_jwks import FileJWKSet
     from keybound.keys.http_transport import HTTPTransport
     from keybound.keys.httpx_transport import HttpxTransport
+    from keybound.keys.load_balancer_keys import LoadBalancerKeys
     from keybound.keys.metadata import IssuerMetadata, RemoteMetadata, WellKnown, well_known_url
     from keybound.keys.recreation import RecreationWarning
     from keybound.keys.refresh import RefreshSettings
@@ -29,6 +30,7 @@ __all__ = [
     "HttpxTransport",
     "IssuerMetadata",
     "KeySource",
+    "LoadBalancerKeys",
     "RecreationWarning",
     "RefreshSettings",
     "RefreshingKeySource",
@@ -55,6 +57,7 @@ def __getattr__(name: str) -> object:
         "FileJWKSet": "file_jwks",
         "HTTPTransport": "http_transport",
         "HttpxTransport": "httpx_transport",
+        "LoadBalancerKeys": "load_balancer_keys",
         "RecreationWarning": "recreation",
         "RefreshSettings": "refresh",
         "RemoteJWKSet": "remote_jwks",

@@ -94,20 +94,23 @@ class Schedule:
     an outage nor an attacker can use up the other's.
 
     :param random: a number from 0 to 1 for the jitter
+    :param at_once: so many unknown ``kid`` may cause a fetch before the first has to wait for a cooldown
     """
 
-    def __init__(self, settings: RefreshSettings, random: Callable[[], float]) -> None:
+    def __init__(self, settings: RefreshSettings, random: Callable[[], float], *, at_once: int = 1) -> None:
         self._settings = settings
         self._random = random
+        self._in_advance = (at_once - 1) * settings.cooldown
         self.failures = 0
         self.due = self.unknown_due = float("-inf")
         self._unknown: dict[str, float] = {}
 
     def reserve(self, kid: str, now: float) -> bool:
-        """Whether an unknown ``kid`` may cause a fetch now; if so, no other may until the cooldown ends."""
+        """Whether an unknown ``kid`` may cause a fetch now; if so, that is one less until a cooldown ends."""
         if now < self.unknown_due or now < self._unknown.get(kid, now):
             return False
-        self.unknown_due = now + self._settings.cooldown
+        # What was not used is saved, up to what may be used at once.
+        self.unknown_due = max(self.unknown_due, now - self._in_advance) + self._settings.cooldown
         return True
 
     def may_refresh(self, now: float) -> bool:

@@ -32,18 +32,19 @@ from keybound.keys.refresh import Lifetime, RefreshSettings, Schedule
 from keybound.keys.shared_documents import SharedDocuments
 from keybound.keys.state import SKEW, State, read_state, write_state
 
-__all__ = ["FetchEvent", "Held", "RemoteDocument"]
+__all__ = ["RECREATED", "FetchEvent", "Held", "RemoteDocument"]
 
 T = TypeVar("T")
 
 _ACCEPT = "application/json, application/jwk-set+json"
 # States that are there one after the other; in an outage it is one.
 _SEEN = 8
-_RECREATED = (
+RECREATED = (
     "key sources for {} were made and used within ten minutes: a new one for each request or token fetches "
     "each time, and loses the cooldown and the keys to live on in an outage. Make one when the process "
     "starts, keep it, and give it to all validators; threads and event loops share it"
 )
+"""What is said of one URL for which too many of them were made."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class RemoteDocument(Generic[T]):
         self._counted = not self._own or monotonic is not time.monotonic
         background.adopt(self)
         if not self._counted:
-            KEY_SOURCES.tell(self._url, _RECREATED.format(self._url))
+            KEY_SOURCES.tell(self._url, RECREATED.format(self._url))
 
     @property
     def url(self) -> str:

@@ -70,7 +70,8 @@ class LoadBalancerTokenValidator(Judging, Counted):
         any issuer, so this is what tells yours
     :param issuer: issuer identifier of the OpenID provider
     :param client_id: the client by which the load balancer is known there
-    :param keys: the load balancer's keys by ``kid``, such as ``JWKSet.from_pem(pem, kid=kid)``
+    :param keys: the load balancer's keys by ``kid``: :class:`keybound.LoadBalancerKeys`, which asks AWS for
+        them, or such as ``JWKSet.from_pem(pem, kid=kid)``
     :param leeway: clock skew in seconds
     :param limits: ceilings in bytes and nesting
     :param clock: returns seconds since 1970-01-01T00:00:00Z
@@ -102,6 +103,7 @@ class LoadBalancerTokenValidator(Judging, Counted):
         self._prepare(_Subject(self._issuer), clock, revocation)
         self._key_source = source = as_key_source(keys)
         self._refreshing = source if isinstance(source, RefreshingKeySource) else None
+        self._note_use = getattr(source, "_used", None)
         self._header_rules = HeaderRules(
             algorithms=(ALGORITHMS["ES256"],),
             token_bytes=limits.token_bytes,
@@ -184,6 +186,8 @@ class LoadBalancerTokenValidator(Judging, Counted):
         result = road.from_claims(self._rules, LoadBalancerToken, claims, depth, self._time(), None)
         if isinstance(result, int):
             raise rejection(result)
+        if self._note_use is not None:
+            self._note_use(token.header.kid)
         return cast(LoadBalancerToken, result)
 
     def _check_header(self, fields: Mapping[str, Any]) -> None:
