@@ -282,6 +282,17 @@ class TestWhoAsks:
             with pytest.raises(PolicyError):
                 PrivateKeyJWT("rs-1", key.private_key, alg=alg, audience=AUDIENCE)
 
+    def test_texts_that_cannot_be_sent(self) -> None:
+        """Found when it is made, and not with every question."""
+        key, half = SigningKey.generate("ES256").private_key, "\ud800"
+        for kind in (ClientSecretBasic, ClientSecretPost):
+            for pair in ((half, "s3cret"), ("rs-1", half), ("rs-1", "")):
+                with pytest.raises(PolicyError):
+                    kind(*pair)
+        for options in ({"audience": half}, {"kid": half}, {"typ": half}):
+            with pytest.raises(PolicyError):
+                PrivateKeyJWT("rs-1", key, **{"alg": "ES256", "audience": AUDIENCE} | options)
+
 
 class TestCache:
     def test_an_answer_is_kept(self, place: Place, ask: Ask) -> None:
@@ -374,8 +385,63 @@ class TestCache:
             assert answer.result()
         assert client.stats()["cache"]["entries"] == 0
 
+    def test_what_was_asked_before_it_was_cleared_answers_nobody_after(self, place: Place) -> None:
+        """The server may have said what it knew before the token was revoked there."""
+        hold = faults.Hold()
+        place.server.fault = hold
+        client = place.client()
+        with ThreadPoolExecutor(2) as pool:
+            before = pool.submit(client.validate, TOKEN)
+            hold.arrived.wait()
+            client.clear_cache()
+            place.server.fault = None
+            del place.server.answers[TOKEN]
+            refused(lambda: client.validate(TOKEN), Reason.TOKEN_INACTIVE)
+            hold.release()
+            refused(before.result, Reason.TOKEN_INACTIVE)
+        assert place.asked == 2
+
+    def test_its_time_begins_with_the_question(self, place: Place) -> None:
+        """The server may have answered at once, and the answer been long on its way."""
+        hold = faults.Hold()
+        place.server.fault = hold
+        client = place.client()
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(client.validate, TOKEN)
+            hold.arrived.wait()
+            place.monotonic.advance(25)
+            hold.release()
+            assert answer.result()
+        place.server.fault = None
+        place.monotonic.advance(4.9)
+        assert client.validate(TOKEN)
+        assert place.asked == 1
+        place.monotonic.advance(0.2)
+        assert client.validate(TOKEN)
+        assert place.asked == 2
+
 
 class TestManyAtOnce:
+    def test_who_asked_first_may_be_cancelled(self, place: Place) -> None:
+        hold = faults.Hold()
+        place.server.fault = hold
+        client = place.client()
+
+        async def run() -> str | None:
+            first = asyncio.ensure_future(client.avalidate(TOKEN))
+            await asyncio.to_thread(hold.arrived.wait)
+            second = asyncio.ensure_future(client.avalidate(TOKEN))
+            await asyncio.sleep(0)
+            first.cancel()
+            hold.release()
+            answer = await second
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            return str(answer.subject)
+
+        assert asyncio.run(run()) == "user-1"
+        assert place.asked == 1
+
     def test_one_question_for_each_token(self, place: Place) -> None:
         """P34: single flight, over threads and event loops together."""
         hold = faults.Hold()
@@ -503,6 +569,35 @@ class TestLocalFirst:
             assert ask(client, raw)
         refused(lambda: ask(client, "eyJhbGciOiJub25lIn0.e30."), Reason.ALG_NOT_ALLOWED)
 
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "eyJhbGciOiJub25lIn0=",
+            "eyJhbGciOiJub25lIn1",
+            "ey.JhbGciOiJub25lIn0".replace(".", "!"),
+            "ew0KImFsZyI6Im5vbmUiLCJhbGciOiJub25lIn0",
+            "eyJhbGciOiJub25lIiwieCI6Ii8_PyJ9".replace("_", "/"),
+            base64.urlsafe_b64encode(b'{"alg":"none","x":"%s"}' % (b"x" * 8000)).decode().rstrip("="),
+        ],
+        ids=["padded", "trailing bits", "foreign characters", "repeated member", "other alphabet", "long"],
+    )
+    def test_what_others_could_take_for_a_jwt_is_one(self, place: Place, ask: Ask, header: str) -> None:
+        """A server that reads more than is allowed cannot be used to get around the policy here."""
+        raw = f"{header}.e30.c2ln"
+        place.grant(raw)
+        client = place.client(local=self.local(place), rules={"limits": keybound.Limits(token_bytes=32_768)})
+        with pytest.raises(keybound.TokenRejected):
+            ask(client, raw)
+        assert place.asked == 0
+
+    def test_what_is_too_long_for_the_policy_here(self, place: Place, ask: Ask) -> None:
+        raw = place.server.issuer.access_token(audience=AUDIENCE, claims={"long": "x" * 20_000})
+        place.grant(raw)
+        client = place.client(local=self.local(place), rules={"limits": keybound.Limits(token_bytes=32_768)})
+        refused(lambda: ask(client, raw), Reason.TOKEN_TOO_LARGE)
+        assert ask(place.client(rules={"limits": keybound.Limits(token_bytes=32_768)}), raw)
+        assert place.asked == 1
+
     def test_binding_goes_along(self, place: Place, ask: Ask) -> None:
         raw = place.server.issuer.access_token(audience=AUDIENCE, certificate=CLIENT)
         client = place.client(local=self.local(place))
@@ -526,6 +621,10 @@ class TestOptions:
             {"max_questions": 0},
             {"max_questions": 1025},
             {"parameters": {"resource": 5}},
+            {"parameters": {"resource": "\ud800"}},
+            {"parameters": {"token": TOKEN}},
+            {"parameters": {"client_id": "rs-2"}},
+            {"parameters": [("resource", "a")]},
         ],
         ids=str,
     )

@@ -50,8 +50,12 @@ class AnswerCache:
             self._hits += 1
             return entry.payload
 
-    def store(self, key: bytes, payload: bytes, generation: int) -> None:
-        """Keep an answer that was asked for in this generation."""
+    def now(self) -> float:
+        """What the clock of lifetimes says."""
+        return self._monotonic()
+
+    def store(self, key: bytes, payload: bytes, generation: int, asked_at: float) -> None:
+        """Keep an answer that was asked for in this generation, for ``lifetime`` from then on."""
         settings = self._settings
         if settings is None or len(payload) + _ENTRY_BYTES > settings.memory_bytes:
             return
@@ -59,7 +63,7 @@ class AnswerCache:
             if generation != self.generation:
                 return
             self._remove(key)
-            self._entries[key] = _Entry(payload, self._monotonic() + settings.lifetime)
+            self._entries[key] = _Entry(payload, asked_at + settings.lifetime)
             self._bytes += len(payload) + _ENTRY_BYTES
             while len(self._entries) > settings.entries or self._bytes > settings.memory_bytes:
                 self._remove(next(iter(self._entries)))

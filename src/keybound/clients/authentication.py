@@ -21,7 +21,14 @@ from keybound.policy import check_seconds, text
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-__all__ = ["ClientAuthentication", "ClientSecretBasic", "ClientSecretPost", "MutualTLS", "PrivateKeyJWT"]
+__all__ = [
+    "ClientAuthentication",
+    "ClientSecretBasic",
+    "ClientSecretPost",
+    "MutualTLS",
+    "PrivateKeyJWT",
+    "form_text",
+]
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -37,7 +44,7 @@ class ClientAuthentication(ABC):
     """Whether the connection is what proves it."""
 
     def __init__(self, client_id: str) -> None:
-        self.client_id = text("client_id", client_id)
+        self.client_id = form_text("client_id", client_id)
 
     @abstractmethod
     def parameters(self) -> dict[str, str]:
@@ -57,7 +64,7 @@ class ClientAuthentication(ABC):
 class _WithSecret(ClientAuthentication):
     def __init__(self, client_id: str, client_secret: str) -> None:
         super().__init__(client_id)
-        self._secret = text("client_secret", client_secret)
+        self._secret = form_text("client_secret", client_secret)
 
 
 class ClientSecretBasic(_WithSecret):
@@ -128,7 +135,7 @@ class PrivateKeyJWT(ClientAuthentication):
         clock: Clock = system_clock,
     ) -> None:
         super().__init__(client_id)
-        self._audience = text("audience", audience)
+        self._audience = form_text("audience", audience)
         check_seconds("lifetime", lifetime, 1)
         if not callable(clock):
             raise PolicyError("clock must be callable and return seconds")
@@ -138,7 +145,9 @@ class PrivateKeyJWT(ClientAuthentication):
             raise PolicyError("alg must be an algorithm that signs with a private key")
         self._algorithm = algorithm
         self._key = _signing_key(private_key, algorithm)
-        header = {"alg": alg, "typ": text("typ", typ)} | ({} if kid is None else {"kid": text("kid", kid)})
+        header = {"alg": alg, "typ": form_text("typ", typ)} | (
+            {} if kid is None else {"kid": form_text("kid", kid)}
+        )
         self._header = base64url.encode(orjson.dumps(header))
 
     def parameters(self) -> dict[str, str]:
@@ -165,6 +174,19 @@ class PrivateKeyJWT(ClientAuthentication):
         signing_input = f"{self._header}.{base64url.encode(orjson.dumps(claims))}"
         signature = _sign(self._key, self._algorithm, signing_input.encode("ascii"))
         return f"{signing_input}.{base64url.encode(signature)}"
+
+
+def form_text(name: str, value: object) -> str:
+    """``value``, if it is text that can be sent.
+
+    :raises PolicyError: it is not
+    """
+    checked = text(name, value)
+    try:
+        checked.encode()
+    except UnicodeEncodeError:
+        raise PolicyError(f"{name} must be text without halves of surrogate pairs") from None
+    return checked
 
 
 def _signing_key(given: Any, algorithm: Algorithm) -> Any:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from base64 import urlsafe_b64decode
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from keybound._hotpath import base64url, digest, strict_json
 from keybound.clients._answers import AnswerCache
-from keybound.clients.authentication import ClientAuthentication
+from keybound.clients.authentication import ClientAuthentication, form_text
 from keybound.errors import ClaimRejected, PolicyError, Reason, TokenRejected, Unavailable, rejection
 from keybound.keys import background
 from keybound.keys.fetching import (
@@ -24,7 +27,7 @@ from keybound.keys.fetching import (
 )
 from keybound.keys.flight import Flight, Plan, arun, run
 from keybound.limits import MAX_QUESTIONS, CacheSettings
-from keybound.policy import check_seconds, text
+from keybound.policy import check_seconds
 from keybound.tokens._outcomes import Counted, Outcomes
 from keybound.tokens.access_token import AccessToken, AccessTokenValidator
 from keybound.tokens.introspection import Beside, IntrospectionResponseValidator, active
@@ -40,6 +43,9 @@ __all__ = ["IntrospectionClient"]
 
 _DEFAULT_CACHE = CacheSettings(lifetime=30.0)
 _LONGEST_PAUSE = 60.0
+_OWN_PARAMETERS = {
+    "token", "client_id", "client_secret", "client_assertion", "client_assertion_type",
+}  # fmt: skip
 _UNAVAILABLE = "the introspection endpoint cannot be asked now"
 
 
@@ -60,7 +66,8 @@ class IntrospectionClient(Counted):
         the server is believed, so for how long a token that it revokes stays good
     :param transport: instead of an :class:`~keybound.HTTPTransport` with the system's authorities; for
         mutual TLS one with a client certificate
-    :param parameters: more parameters for every request, such as ``{"resource": ...}``
+    :param parameters: more parameters for every request, such as ``{"resource": ...}``; none that say what is
+        asked about or who asks
     :param allow_http: accept an endpoint without TLS, for tests
     :param connect_timeout: for the TCP connection, in seconds
     :param read_timeout: between two pieces of the answer, in seconds
@@ -88,9 +95,7 @@ class IntrospectionClient(Counted):
         self._endpoint = check_url(endpoint, allow_http=allow_http)
         _check_kinds(validator, authentication, local, cache, transport)
         self._validator, self._authentication, self._local = validator, authentication, local
-        self._parameters = {
-            text("parameters", name): text("parameters", value) for name, value in (parameters or {}).items()
-        }
+        self._parameters = _check_parameters(parameters)
         self._timeouts = {
             "connect_timeout": connect_timeout,
             "read_timeout": read_timeout,
@@ -124,7 +129,7 @@ class IntrospectionClient(Counted):
         :raises TokenRejected: the token must not be accepted; ``.reason`` tells why
         :raises Unavailable: nobody can tell now
         """
-        if self._local is not None and _is_jwt(raw, self._local):
+        if self._local is not None and self._is_jwt(raw, self._local):
             return self._local.validate(raw, certificate=certificate, dpop=dpop)
         beside, octets = Beside.of(certificate, dpop, raw), self._octets(raw)
         key = digest.sha2(256, octets)
@@ -140,7 +145,7 @@ class IntrospectionClient(Counted):
         self, raw: str | bytes, *, certificate: Certificate | None = None, dpop: DPoPProof | None = None
     ) -> AccessToken:
         """:meth:`validate` in an event loop, which it never blocks."""
-        if self._local is not None and _is_jwt(raw, self._local):
+        if self._local is not None and self._is_jwt(raw, self._local):
             return await self._local.avalidate(raw, certificate=certificate, dpop=dpop)
         beside, octets = Beside.of(certificate, dpop, raw), self._octets(raw)
         key = digest.sha2(256, octets)
@@ -182,6 +187,17 @@ class IntrospectionClient(Counted):
         """Forget every answer; the next presentation of each token asks anew."""
         self._cache.clear()
 
+    def _is_jwt(self, raw: object, local: AccessTokenValidator) -> bool:
+        """Whether a token begins with a JOSE header; what it says in it is for the validator to judge."""
+        # What is longer is refused without being read.
+        if not isinstance(raw, (str, bytes)) or len(raw) > self._validator.policy.limits.token_bytes:
+            return False
+        data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+        # Without what opens it, an encrypted token is opaque.
+        if data.count(b".") not in ((2,) if local._decryption is None else (2, 4)):
+            return False
+        return _is_jose_header(data.partition(b".")[0], local.policy.limits.json_depth)
+
     def _octets(self, raw: object) -> bytes:
         if raw is None or not isinstance(raw, (str, bytes)):
             raise rejection(Reason.TOKEN_MISSING if raw is None else Reason.TOKEN_NOT_TEXT)
@@ -208,14 +224,17 @@ class IntrospectionClient(Counted):
         total = self._timeouts["total_timeout"]
         with self._lock:
             question = self._questions.get(key)
-            if question is not None and not question.overdue:
+            # One from before everything was forgotten may know of a token that is active no more.
+            current = question is not None and question.generation == self._cache.generation
+            if question is not None and current and not question.overdue:
                 return question
             left = self._silent_until - time.monotonic()
             if left > 0:
                 raise Unavailable(_UNAVAILABLE, retry_after=max(left, 1.0))
             if len(self._questions) >= self._max_questions:
                 raise Unavailable("too many tokens are being asked about now", retry_after=1.0)
-            question = self._questions[key] = _Question(total, self._cache.generation)
+            question = _Question(total, self._cache.generation, self._cache.now())
+            self._questions[key] = question
         try:
             background.start(lambda: self._fly(question, key, octets))
         except RuntimeError:
@@ -265,7 +284,7 @@ class IntrospectionClient(Counted):
         self, question: _Question, key: bytes, failed: FetchFailed | None, payload: bytes | None
     ) -> None:
         if payload is not None:
-            self._cache.store(key, payload, question.generation)
+            self._cache.store(key, payload, question.generation, question.asked_at)
         with self._lock:
             self._ended["answered" if failed is None else str(failed.outcome)] += 1
             if self._questions.get(key) is question:
@@ -292,11 +311,12 @@ class IntrospectionClient(Counted):
 class _Question(Flight):
     """One request about one token, for whose answer any number may wait."""
 
-    __slots__ = ("failed", "generation", "landed", "payload")
+    __slots__ = ("asked_at", "failed", "generation", "landed", "payload")
 
-    def __init__(self, seconds: float, generation: int) -> None:
+    def __init__(self, seconds: float, generation: int, asked_at: float) -> None:
         super().__init__(time.monotonic(), seconds)
         self.generation = generation
+        self.asked_at = asked_at
         self.landed = False
         self.failed: FetchFailed | None = None
         self.payload: bytes | None = None
@@ -312,22 +332,29 @@ class _Question(Flight):
         return self.payload
 
 
-def _is_jwt(raw: object, local: AccessTokenValidator) -> bool:
-    """Whether a token begins with a JOSE header; what it says in it is for the validator to judge."""
-    limits = local.policy.limits
-    if not isinstance(raw, (str, bytes)) or len(raw) > limits.token_bytes:
-        return False
-    data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
-    first, dots = data.partition(b".")[0], data.count(b".")
-    # Without what opens it, an encrypted token is opaque.
-    segments = (2,) if local._decryption is None else (2, 4)
-    if dots not in segments or len(first) > limits.header_bytes:
-        return False
-    decoded = base64url.decode(first)
-    if decoded is None:
-        return False
-    _, header = strict_json.loads(decoded, limits.json_depth)
+def _is_jose_header(segment: bytes, depth: int) -> bool:
+    """Whether the authorization server, or anybody else, could take a segment for one."""
+    decoded = base64url.decode(segment)
+    header = None if decoded is None else strict_json.loads(decoded, depth)[1]
+    if header is None:
+        # Others read more than the validator here does, and what it refuses nobody else is to accept.
+        try:
+            header = json.loads(urlsafe_b64decode(segment.rstrip(b"=") + b"=="))
+        except (ValueError, RecursionError):
+            return False
     return isinstance(header, dict) and "alg" in header
+
+
+def _check_parameters(given: object) -> dict[str, str]:
+    """:raises PolicyError: they are none, or would take the place of others"""
+    if given is not None and not isinstance(given, Mapping):
+        raise PolicyError("parameters must be a mapping of names to texts")
+    checked = {
+        form_text("parameters", name): form_text("parameters", value) for name, value in (given or {}).items()
+    }
+    if not checked.keys().isdisjoint(_OWN_PARAMETERS):
+        raise PolicyError("parameters cannot say what is asked about, nor who asks")
+    return checked
 
 
 def _default_transport() -> Transport:
