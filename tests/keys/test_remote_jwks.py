@@ -329,6 +329,7 @@ def test_an_outage_is_survived_until_the_hard_bound(
             ask()
         assert caught.value.status == 503
         assert 1 <= caught.value.retry_after <= 60
+        assert str(caught.value).endswith(f" [{events[-1].outcome}]")
     server.fault = None
     monotonic.advance(60)
     assert [key.kid for key in keys.get()] == [key.kid for key in good]

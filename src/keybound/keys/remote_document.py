@@ -138,6 +138,7 @@ class RemoteDocument(Generic[T]):
         self._purged = False
         self._schedule = Schedule(refresh, random.random)
         self._fetches: Counter[FetchOutcome] = Counter()
+        self._failure: FetchOutcome | None = None
         self._armed = False
         self._shared = shared
         self._sharing = threading.Lock()
@@ -258,8 +259,9 @@ class RemoteDocument(Generic[T]):
             yield flight
         value = self.peek()
         if value is None:
+            why = "" if self._failure is None else f" [{self._failure}]"
             raise Unavailable(
-                "the keys or metadata of the issuer cannot be fetched now",
+                f"the keys or metadata of the issuer cannot be fetched now{why}",
                 retry_after=max(self._schedule.due - self._monotonic(), 1.0),
             )
         return value
@@ -473,6 +475,7 @@ class RemoteDocument(Generic[T]):
         if isinstance(result, FetchFailed) or value is None:
             outcome = result.outcome if isinstance(result, FetchFailed) else FetchOutcome.TRANSPORT_FAILED
             self._schedule.failed(self._monotonic(), getattr(result, "retry_after", None))
+            self._failure = outcome
         else:
             unchanged = before is not None and value is before.value
             outcome = FetchOutcome.UNCHANGED if unchanged else FetchOutcome.UPDATED
@@ -484,7 +487,7 @@ class RemoteDocument(Generic[T]):
                 # RFC 9111, 4.3.4: what a 304 does not name stays as it was.
                 etag, modified = etag or before.etag, modified or before.last_modified
             self._held = Held(value, body, lifetime, etag, modified)
-            self._purged = False
+            self._purged, self._failure = False, None
         self._fetches[outcome] += 1
         return outcome
 
