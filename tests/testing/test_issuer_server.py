@@ -102,6 +102,17 @@ def test_who_does_not_trust_the_authority_is_not_answered(server: IssuerServer):
     assert get(server)[0].status == 200
 
 
+@pytest.mark.parametrize("form", ["openid-configuration", "oauth-authorization-server"])
+def test_it_publishes_its_metadata(server: IssuerServer, form: str):
+    response, body = get(server, f"/.well-known/{form}")
+    assert response.status == 200
+    assert json.loads(body) == {
+        "issuer": server.url,
+        "jwks_uri": server.jwks_uri,
+        "introspection_endpoint": server.introspection_endpoint,
+    }
+
+
 def test_a_hold_waits_for_its_release(server: IssuerServer):
     hold = server.fault = faults.Hold()
     answers: list[int] = []

@@ -50,7 +50,7 @@ class ReceivedRequest:
 
 
 class IssuerServer:
-    """An HTTPS server that publishes the keys of a :class:`FakeIssuer`; a context manager.
+    """An HTTPS server that publishes the keys and metadata of a :class:`FakeIssuer`; a context manager.
 
     >>> from keybound.testing import faults
     >>> with IssuerServer() as server:
@@ -95,7 +95,11 @@ class IssuerServer:
         self._closing = threading.Event()
         self._server = _Server(self)
         self.issuer = issuer or FakeIssuer(self.url)
-        self._documents: dict[str, Callable[[], object]] = {"/jwks": self.issuer.jwks}
+        self._documents: dict[str, Callable[[], object]] = {
+            "/jwks": self.issuer.jwks,
+            "/.well-known/openid-configuration": self._metadata,
+            "/.well-known/oauth-authorization-server": self._metadata,
+        }
 
     @property
     def url(self) -> str:
@@ -172,6 +176,13 @@ class IssuerServer:
             return None
         document = find()
         return document if isinstance(document, bytes) else json.dumps(document).encode()
+
+    def _metadata(self) -> dict[str, str]:
+        return {
+            "issuer": self.issuer.issuer,
+            "jwks_uri": self.jwks_uri,
+            "introspection_endpoint": self.introspection_endpoint,
+        }
 
     def _introspect(self, request: ReceivedRequest) -> tuple[str, bytes]:
         """Media type and body of the answer."""
