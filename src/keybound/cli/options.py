@@ -198,9 +198,7 @@ def _from_file(path: Path, name: str | None, clock: Clock) -> Judge:
         (name,) = names
     if name is None or name not in names:
         found = ", ".join(names) or "none"
-        raise click.UsageError(
-            f"give --validator, the name of a validator of access tokens: there is {found}"
-        )
+        raise click.UsageError(f"give --validator, one of those for access tokens in the file: {found}")
     made = configuration.load(path, only=name, clock=clock)
     judges: dict[str, Judge] = {**made.validators, **made.introspection_clients, **made.routers}
     return judges[name]
