@@ -208,7 +208,11 @@ def profile_name(constant: str) -> str:
 
 def test_preset_table_is_that_of_the_code():
     shown = table("README.md", "Preset", "Validator", "Parameters", "Note")
-    validators = {TokenKind.ACCESS_TOKEN: "AccessTokenValidator", TokenKind.ID_TOKEN: "IDTokenValidator"}
+    validators = {
+        TokenKind.ACCESS_TOKEN: "AccessTokenValidator",
+        TokenKind.ID_TOKEN: "IDTokenValidator",
+        "load_balancer_token": "LoadBalancerTokenValidator",
+    }
     expected = [
         (name, validators[preset.kind], ", ".join(preset.parameters) or "none", preset.note)
         for name, preset in profiles.PRESETS.items()

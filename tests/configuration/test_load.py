@@ -181,6 +181,35 @@ def test_documents_that_are_shared(load: Any, tmp_path: Path) -> None:
     assert configuration.lint(text, directory=tmp_path)
 
 
+BALANCER = """
+[validators.front]
+kind = "load_balancer_token"
+preset = "aws-alb"
+client_id = "client-1"
+
+[validators.front.parameters]
+issuer = "https://op.example.com"
+region = "eu-west-1"
+account = "123456789012"
+balancer = "front/50dc6c495c0c9188"
+"""
+
+
+def test_load_balancers(load: Any) -> None:
+    """P20, P26: a preset gives the signer, the issuer and where the keys are, each by its kid."""
+    front = load(BALANCER).validators["front"]
+    assert isinstance(front.keys, keybound.LoadBalancerKeys)
+    assert front.keys.url == "https://public-keys.auth.elb.eu-west-1.amazonaws.com"
+    with pytest.raises(configuration.ConfigurationError, match=r"front\.signer: comes from the preset"):
+        load(BALANCER.replace("client_id", 'signer = "arn:x"\nclient_id'))
+    with pytest.raises(configuration.ConfigurationError, match=r"front\.parameters"):
+        load(BALANCER.replace("account", "amount"))
+    with pytest.raises(configuration.ConfigurationError, match=r"keys\.x: region"):
+        load(
+            BALANCER.replace("client_id", 'keys = "x"\nclient_id') + '[keys.x]\nload_balancer_region = "x"\n'
+        )
+
+
 def test_some_of_a_file(load: Any, everything: str) -> None:
     """A process needs no secret but its own."""
     made = load(everything, only="accounts", environment={})

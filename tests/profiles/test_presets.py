@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 import keybound
 from keybound import profiles
 from keybound.errors import PolicyError, Reason
-from keybound.testing import OMIT, FakeIssuer
+from keybound.keys import Response
+from keybound.testing import OMIT, FakeClock, FakeIssuer, SigningKey
 
 TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 PARAMETERS = {
@@ -26,6 +29,12 @@ PARAMETERS = {
     "gitlab": {"host": "gitlab.com"},
     "kubernetes": {"issuer": "kubernetes.default.svc.cluster.local"},
     "cloudflare-access": {"team": "example"},
+    "aws-alb": {
+        "issuer": "https://op.example.com",
+        "region": "eu-west-1",
+        "account": "123456789012",
+        "balancer": "front/50dc6c495c0c9188",
+    },
 }
 ISSUERS = {
     "entra-v2": f"https://login.microsoftonline.com/{TENANT}/v2.0",
@@ -83,7 +92,11 @@ def judge(issuer: FakeIssuer, name: str, **changes: Any) -> Reason:
 
 
 def test_every_preset_is_tried() -> None:
-    assert set(profiles.PRESETS) == set(PARAMETERS) == set(ISSUERS) == set(TOKENS)
+    # Those of load balancers are no JWTs, and stand at the end of this file.
+    others = {name for name, preset in profiles.PRESETS.items() if not preset.signer}
+    assert set(profiles.PRESETS) - others == {"aws-alb"}
+    assert others == set(ISSUERS) == set(TOKENS)
+    assert set(profiles.PRESETS) == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("name", TOKENS)
@@ -130,3 +143,40 @@ def test_where_the_keys_are(name: str) -> None:
     url = profiles.PRESETS[name].keys_at(**PARAMETERS[name])
     assert url.startswith("https://")
     assert "{" not in url
+
+
+def test_load_balancers() -> None:
+    """P20, P26: issuer and load balancer are pinned by the preset, and its keys come one by one."""
+    preset, parameters = profiles.PRESETS["aws-alb"], PARAMETERS["aws-alb"]
+    arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/front/50dc6c495c0c9188"
+    assert preset.options(**parameters) == {"issuer": "https://op.example.com", "signer": arn}
+    url = preset.keys_at(**parameters)
+    assert url == keybound.LoadBalancerKeys.in_region("eu-west-1").url
+
+    key = SigningKey.generate("ES256", kid="7b1a2c3d-0000-4000-8000-000000000000")
+    asked: list[str] = []
+
+    def transport(request: Any) -> Response:
+        asked.append(request.url)
+        return Response(status=200, body=key.public_pem())
+
+    clock = FakeClock()
+    validator = keybound.LoadBalancerTokenValidator(
+        client_id="client-1",
+        keys=keybound.LoadBalancerKeys(url, transport=transport, keep_fresh=False),
+        clock=clock,
+        **preset.options(**parameters),
+    )
+
+    def token(**changes: Any) -> str:
+        header = {"alg": "ES256", "kid": key.kid, "iss": "https://op.example.com", "client": "client-1"}
+        header |= {"signer": arn, "exp": int(clock()) + 120}
+        parts = [json.dumps(part).encode() for part in (header | changes, {"sub": "user-1"})]
+        signing_input = b".".join(base64.urlsafe_b64encode(part) for part in parts)
+        return (signing_input + b"." + base64.urlsafe_b64encode(key.sign(signing_input))).decode()
+
+    assert validator.validate(token()).subject == "user-1"
+    assert asked == [f"{url}/{key.kid}"]
+    for changes in ({"signer": arn + "x"}, {"iss": "https://other.example.com"}, {"client": "x"}):
+        with pytest.raises(keybound.TokenRejected):
+            validator.validate(token(**changes))

@@ -13,6 +13,7 @@ from keybound._hotpath.contract import AudienceForm, Marker
 from keybound.cli.inputs import Command
 from keybound.cli.options import OneOf
 from keybound.cli.output import grid, json_option, show
+from keybound.kinds import TokenKind
 from keybound.policy import KindRules, Profile
 from keybound.profiles import PRESETS, PROFILES, Preset
 
@@ -68,12 +69,15 @@ def _switches(name: str) -> dict[str, Any]:
         "kind": str(preset.kind),
         "issuer": preset.issuer,
         "jwks_uri": preset.jwks_uri,
+        "signer": preset.signer or None,
         "expected_claims": dict(preset.expected_claims) or None,
         "expect_one_of": list(preset.expect_one_of) or None,
         "note": preset.note or None,
         "algorithms": list(preset.profile.algorithms or ()),
     }
-    return _set(own) | _of_rules(preset.profile.rules(preset.kind))
+    # What is no JWT has its rules in its validator.
+    rules = _of_rules(preset.profile.rules(preset.kind)) if isinstance(preset.kind, TokenKind) else {}
+    return _set(own) | rules
 
 
 def _of_profile(profile: Profile) -> dict[str, Any]:

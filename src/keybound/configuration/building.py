@@ -222,7 +222,9 @@ class Builder:
         with at(below(place, "parameters")):
             options = preset.options(**parameters)
             if "keys" not in given:
-                options["keys"] = keybound.RemoteJWKSet(preset.keys_at(**parameters))
+                one_by_one = preset.kind == "load_balancer_token"
+                made = keybound.LoadBalancerKeys if one_by_one else keybound.RemoteJWKSet
+                options["keys"] = made(preset.keys_at(**parameters))
         return options
 
     def _expected_claims(self, spot: Spot, options: Mapping[str, Any]) -> dict[str, Any]:

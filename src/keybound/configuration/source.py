@@ -112,8 +112,9 @@ def _of_router(members: Mapping[str, Any], place: str, document: Mapping[str, An
 
 def _combinations(members: Mapping[str, Any], place: str, document: Mapping[str, Any]) -> Iterator[Problem]:
     """What goes together in the table of a validator, and what does not."""
-    if "preset" in members and "issuer" in members:
-        yield Problem(below(place, "issuer"), "comes from the preset; leave one of the two out")
+    for key in ("issuer", "signer"):
+        if "preset" in members and key in members:
+            yield Problem(below(place, key), "comes from the preset; leave one of the two out")
     if "parameters" in members and "preset" not in members:
         yield Problem(below(place, "parameters"), "belongs to a preset, and there is none")
     if members.get("kind") in KINDS and "audience_policy" in members:

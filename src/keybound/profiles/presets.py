@@ -14,7 +14,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from keybound._hotpath.contract import Marker
 from keybound.errors import PolicyError
@@ -31,10 +31,12 @@ class Preset:
 
     :param name: short name, as the command line takes it
     :param source: where the issuer documents it
-    :param kind: which validator takes the tokens
+    :param kind: which validator takes the tokens: one of :class:`keybound.TokenKind`, or
+        ``"load_balancer_token"``, whose validator takes no profile
     :param issuer: ``iss``, with a name in braces for each part that differs between customers
     :param jwks_uri: where the keys are, with the same names in braces
     :param profile: the demands on its tokens, the algorithms among them
+    :param signer: ARN of the load balancer, with the same names in braces; nothing for other kinds
     :param expected_claims: claims whose text is known, with the same names in braces
     :param expect_one_of: claims of which the operator has to expect at least one, because the issuer serves
         everybody
@@ -46,7 +48,8 @@ class Preset:
     issuer: str
     jwks_uri: str
     profile: Profile = field(repr=False)
-    kind: TokenKind = TokenKind.ACCESS_TOKEN
+    kind: TokenKind | Literal["load_balancer_token"] = TokenKind.ACCESS_TOKEN
+    signer: str = ""
     expected_claims: tuple[tuple[str, str], ...] = ()
     expect_one_of: tuple[str, ...] = ()
     note: str = ""
@@ -54,18 +57,20 @@ class Preset:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names in braces, each of which :meth:`options` has to be given."""
-        templates = (self.issuer, self.jwks_uri, *(value for _, value in self.expected_claims))
+        templates = (self.issuer, self.jwks_uri, self.signer, *(value for _, value in self.expected_claims))
         found = (name for template in templates for _, name, _, _ in string.Formatter().parse(template))
         return tuple(dict.fromkeys(name for name in found if name))
 
     def options(self, **parameters: str) -> dict[str, Any]:
-        """Options for the validator of this kind: ``issuer``, ``profile`` and what claims must say.
+        """Options for the validator of this kind: ``issuer``, ``profile`` or ``signer``, and what claims must
+        say.
 
         :param parameters: a text for each name in :attr:`parameters`
         :raises PolicyError: one is missing, unknown, or not text that may stand there
         """
         filled = self._filled(parameters)
-        options: dict[str, Any] = {"issuer": self.issuer.format_map(filled), "profile": self.profile}
+        options: dict[str, Any] = {"issuer": self.issuer.format_map(filled)}
+        options |= {"signer": self.signer.format_map(filled)} if self.signer else {"profile": self.profile}
         if self.expected_claims:
             options["expected_claims"] = {
                 name: value.format_map(filled) for name, value in self.expected_claims
@@ -73,7 +78,7 @@ class Preset:
         return options
 
     def keys_at(self, **parameters: str) -> str:
-        """The URL of the issuer's JWK Set; see :meth:`options`."""
+        """The URL of the issuer's JWK Set, or of :class:`keybound.LoadBalancerKeys`; see :meth:`options`."""
         return self.jwks_uri.format_map(self._filled(parameters))
 
     def _filled(self, parameters: dict[str, str]) -> dict[str, str]:
@@ -121,6 +126,8 @@ _KEYCLOAK = "https://{host}/realms/{realm}"
 _KEYCLOAK_CERTS = _KEYCLOAK + "/protocol/openid-connect/certs"
 # Keycloak before 24 repeats the nonce of the login in access tokens.
 _KEYCLOAK_RULES = {"types": frozenset({"jwt", "at+jwt"}), "tolerated_markers": int(Marker.NONCE)}
+
+_ALB = "AWS, authenticate users using an Application Load Balancer"
 
 _PRESETS = (
     _access_tokens(
@@ -228,6 +235,17 @@ _PRESETS = (
         "https://{team}.cloudflareaccess.com/cdn-cgi/access/certs",
         expected_claims=(("type", "app"),),
         note="The audience is the application's AUD tag; the token comes in Cf-Access-Jwt-Assertion.",
+    ),
+    Preset(
+        name="aws-alb",
+        source=_ALB,
+        kind="load_balancer_token",
+        issuer="{issuer}",
+        jwks_uri="https://public-keys.auth.elb.{region}.amazonaws.com",
+        signer="arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/{balancer}",
+        profile=OAUTH.derive(name="aws-alb", source=_ALB, algorithms=("ES256",)),
+        note="User claims in x-amzn-oidc-data, with keys by LoadBalancerKeys. issuer is the OpenID provider, "
+        "balancer the end of the ARN, after app/. In GovCloud and China: without the preset.",
     ),
 )
 
