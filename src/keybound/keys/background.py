@@ -17,6 +17,8 @@ __all__ = ["Forkable", "adopt", "later", "start"]
 
 # Below what a platform may take for the timeout of a lock.
 _LONGEST_WAIT = 86_400.0
+# Tasks from which on it pays to look for those that nobody is left for.
+_CROWDED = 1024
 
 
 @runtime_checkable
@@ -55,10 +57,16 @@ class Timer:
         self._changed = threading.Condition()
         self._tasks: list[tuple[float, int, weakref.WeakMethod[Callable[[], None]]]] = []
         self._numbers = itertools.count()
+        self._crowded = _CROWDED
         self._running = False
 
     def add(self, at: float, work: weakref.WeakMethod[Callable[[], None]]) -> None:
         with self._changed:
+            if len(self._tasks) >= self._crowded:
+                # Those who are gone have left their tasks, and some are made faster than these fall due.
+                self._tasks = [task for task in self._tasks if task[2]() is not None]
+                heapq.heapify(self._tasks)
+                self._crowded = max(2 * len(self._tasks), _CROWDED)
             heapq.heappush(self._tasks, (at, next(self._numbers), work))
             if self._running:
                 self._changed.notify()

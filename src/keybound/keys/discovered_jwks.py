@@ -21,7 +21,7 @@ class DiscoveredJWKSet:
     thread and any event loop at once.
 
     When the metadata names another ``jwks_uri``, the keys there take over as soon as they have been
-    fetched; until then those of the former one stay in use.
+    fetched; until then those of the former one stay in use, up to ``max_stale``, and are not fetched again.
 
     :param metadata: of the issuer; its refresh settings, clocks and headers hold for the keys as well
     :param transport: fetches the keys, in place of what fetches the metadata: an issuer may ask for a
@@ -137,6 +137,7 @@ class DiscoveredJWKSet:
         metadata = yield from self._metadata._looking()
         keys = self._keys
         if keys is not None and keys.url == metadata.jwks_uri:
+            keys._retire(False)
             return (yield from keys._refreshing())
         candidate = self._candidate(metadata)
         outcome = yield from candidate._refreshing()
@@ -149,10 +150,12 @@ class DiscoveredJWKSet:
         metadata = yield from self._metadata._looking()
         keys = self._keys
         if keys is not None and keys.url == metadata.jwks_uri:
+            keys._retire(False)
             return keys
         candidate = self._candidate(metadata)
         if keys is not None and keys.ready and not candidate.ready:
-            # Nobody who has keys waits for others; the next one finds them.
+            # Nobody who has keys waits for others; the next one finds them. The former ones end in due time.
+            keys._retire(True)
             candidate._refresh_in_background(candidate._monotonic())
             return keys
         yield from candidate._looking()

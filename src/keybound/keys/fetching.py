@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote_plus, urlencode, urljoin, urlsplit
 
 from keybound.errors import PolicyError
 from keybound.keys.refresh import RefreshSettings
-from keybound.limits import MAX_REDIRECTS
+from keybound.limits import MAX_NUMERIC_DATE, MAX_REDIRECTS
 
 __all__ = [
     "FetchFailed",
@@ -128,7 +128,7 @@ def check_url(url: object, *, allow_http: bool) -> str:
         raise PolicyError("the URL must be absolute, in printable ASCII, with the scheme https")
     if parts.scheme == "http" and allow_http is not True:
         raise PolicyError("the URL must use https; allow_http=True trusts everybody on the way")
-    if parts.username is not None or parts.password is not None or parts.fragment:
+    if parts.username is not None or parts.password is not None or "#" in cast(str, url):
         raise PolicyError("the URL must carry neither credentials nor a fragment")
     return cast(str, url)
 
@@ -148,6 +148,19 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     """Scheme, host and port (RFC 6454, 4)."""
     parts = _split(url)
     return None if parts is None else (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme))
+
+
+def _redirected(url: str, location: str | None) -> str | None:
+    """Where a redirect leads, without its fragment; ``None`` if it leads nowhere."""
+    if not location:
+        return None
+    try:
+        target = urljoin(url, location).partition("#")[0]
+    except ValueError:
+        return None
+    parts = _split(target)
+    # Credentials are for nobody whom the operator has not named them for.
+    return target if parts is not None and parts.username is parts.password is None else None
 
 
 def fetch(
@@ -184,12 +197,11 @@ def fetch(
                 status=response.status,
                 retry_after=_seconds(response.headers.get("retry-after", "")),
             )
-        location = response.headers.get("location")
-        target = urljoin(request.url, location or "")
+        target = _redirected(request.url, response.headers.get("location"))
         # Another origin would be trusted with what only this one was trusted with.
-        if not location or _origin(target) != _origin(url):
+        if target is None or _origin(target) != _origin(url):
             break
-        request = replace(request, url=target.partition("#")[0])
+        request = replace(request, url=target)
     raise FetchFailed(FetchOutcome.REDIRECT_REFUSED, status=response.status)
 
 
@@ -236,22 +248,41 @@ def _ask(transport: Transport, request: Request, deadline: float) -> Response:
     try:
         answer = transport(replace(request, total_timeout=left))
         response = answer if isinstance(answer, Response) else _run(answer, left)
-    except FetchFailed:
-        raise
+    except FetchFailed as failed:
+        # As a transport may have made it.
+        seconds = failed.retry_after
+        usable = type(seconds) in (int, float) and 0 <= cast(float, seconds) <= MAX_NUMERIC_DATE
+        outcome = (
+            failed.outcome if isinstance(failed.outcome, FetchOutcome) else FetchOutcome.TRANSPORT_FAILED
+        )
+        raise FetchFailed(outcome, status=failed.status, retry_after=seconds if usable else None) from None
     except Exception as error:
         # The traceback would keep sockets and buffers alive, and nobody reads it.
         raise FetchFailed(_outcome_of(error)) from None
-    well_formed = isinstance(response, Response) and type(response.body) is bytes
-    if not well_formed or type(response.status) is not int:
+    if not isinstance(response, Response) or not _is_well_formed(response):
         raise FetchFailed(FetchOutcome.TRANSPORT_FAILED)
-    return response
+    return replace(response, headers={name.lower(): value for name, value in response.headers.items()})
+
+
+def _is_well_formed(response: Response) -> bool:
+    headers = response.headers
+    return (
+        type(response.body) is bytes
+        and type(response.status) is int
+        and isinstance(headers, Mapping)
+        and all(isinstance(text, str) for header in headers.items() for text in header)
+    )
 
 
 def _run(answer: Awaitable[Response], seconds: float) -> Response:
     import asyncio
 
     async def waited() -> Response:
-        return await asyncio.wait_for(answer, seconds)
+        try:
+            return await asyncio.wait_for(answer, seconds)
+        except asyncio.CancelledError:
+            # By itself: nobody else knows of this task.
+            raise FetchFailed(FetchOutcome.TRANSPORT_FAILED) from None
 
     return asyncio.run(waited())
 
@@ -259,7 +290,7 @@ def _run(answer: Awaitable[Response], seconds: float) -> Response:
 def _outcome_of(error: Exception) -> FetchOutcome:
     import asyncio
     import ssl
-    from http.client import HTTPException
+    from http.client import HTTPException, IncompleteRead
 
     # Its own class until Python 3.11.
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
@@ -267,8 +298,11 @@ def _outcome_of(error: Exception) -> FetchOutcome:
     # A connection that ends within a record breaks off, it does not fail to be trusted.
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
         return FetchOutcome.TLS_FAILED
-    if isinstance(error, (OSError, HTTPException)):
+    if isinstance(error, (OSError, IncompleteRead)):
         return FetchOutcome.CONNECTION_FAILED
+    if isinstance(error, HTTPException):
+        # An answer, but none of HTTP.
+        return FetchOutcome.MALFORMED
     return FetchOutcome.TRANSPORT_FAILED
 
 

@@ -72,8 +72,9 @@ class Flight:
         try:
             await asyncio.wait({done}, timeout=max(self._expires - time.monotonic(), 0))
         finally:
-            # A loop that closes before the end must not be called then.
-            done.cancel()
+            # A loop that closes before the end must not be called then; one that has closed cannot be.
+            with suppress(RuntimeError):
+                done.cancel()
 
 
 Plan = Generator[Flight, None, Answer]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["HTTPTransport", "check_context", "check_headers", "default_transport", "tls_context"]
 
 
+_NAT64 = 0x64FF9B << 64
+"""64:ff9b::/96, without its last 32 bits."""
+
+
 class HTTPTransport:
     """Fetches over HTTP/1.1 with blocking sockets, each time on a new connection. Usable from any thread.
 
@@ -100,14 +104,15 @@ class HTTPTransport:
     ) -> HTTPConnection:
         from http.client import HTTPConnection, HTTPSConnection
 
-        host, port = parts.hostname or "", parts.port
+        # Without a port http.client would look for one in the host, and find it in an IPv6 address.
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         to_host, to_port = (host, port) if proxy is None else (proxy.hostname or "", proxy.port or 80)
         timeout = min(request.connect_timeout, request.total_timeout)
         connection: HTTPConnection
         if parts.scheme == "https":
             connection = HTTPSConnection(to_host, to_port, timeout=timeout, context=self._context)
             if proxy is not None:
-                connection.set_tunnel(host, port or 443, headers=_credentials(proxy))
+                connection.set_tunnel(host, port, headers=_credentials(proxy))
         else:
             connection = HTTPConnection(to_host, to_port, timeout=timeout)
         _limit_reading(connection, request.read_timeout, deadline)
@@ -126,7 +131,7 @@ def default_transport() -> HTTPTransport:
 def _limit_reading(connection: HTTPConnection, read_timeout: float, deadline: float) -> None:
     """Every piece of the answer gets the time that is left, in its header too: drops add up."""
     import io
-    from http.client import HTTPResponse
+    from http.client import HTTPResponse, parse_headers
 
     class Pieces(io.RawIOBase):
         def __init__(self, sock: Any) -> None:
@@ -159,20 +164,33 @@ def _limit_reading(connection: HTTPConnection, read_timeout: float, deadline: fl
         def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
             super().__init__(Source(sock), *arguments, **options)  # type: ignore[arg-type]
 
+        def _read_status(self) -> tuple[str, int, str]:
+            # RFC 9110, 15.2: any number of interim answers may come first; http.client knows of 100 alone.
+            while True:
+                version, status, reason = super()._read_status()  # type: ignore[misc]
+                if not 100 < status < 200 or status == 101:
+                    return version, status, reason
+                parse_headers(self.fp)
+
     connection.response_class = Limited
 
 
 def _read(response: HTTPResponse, most: int) -> Response:
     from http.client import IncompleteRead
 
-    body = b""
+    # Not octets: to append a piece to those would copy all that came before it.
+    body = bytearray()
     while len(body) <= most and (piece := response.read1(most + 1 - len(body))):
         body += piece
     # Unlike read(), read1() does not tell a body that breaks off from one that ends.
     if len(body) <= most and response.length:
-        raise IncompleteRead(body, response.length)
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    return Response(status=response.status, headers=headers, body=body)
+        raise IncompleteRead(bytes(body), response.length)
+    headers: dict[str, str] = {}
+    for name, value in response.getheaders():
+        # RFC 9110, 5.3: several lines of one name are one list.
+        before = headers.get(name.lower())
+        headers[name.lower()] = value if before is None else f"{before}, {value}"
+    return Response(status=response.status, headers=headers, body=bytes(body))
 
 
 def tls_context(ca_file: str | None, client_certificate: str | tuple[str, str] | None) -> ssl.SSLContext:
@@ -243,10 +261,12 @@ def _credentials(proxy: SplitResult) -> dict[str, str]:
 
 
 def _check_public(address: str) -> None:
-    from ipaddress import IPv6Address, ip_address
+    from ipaddress import IPv4Address, IPv6Address, ip_address
 
     peer = ip_address(address.partition("%")[0])
-    if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
-        peer = peer.ipv4_mapped
+    if isinstance(peer, IPv6Address):
+        # What a gateway makes an IPv4 address of again: mapped, 6to4 (RFC 3056) and NAT64 (RFC 6052).
+        nat64 = IPv4Address(int(peer) & 0xFFFFFFFF) if int(peer) >> 32 == _NAT64 else None
+        peer = peer.ipv4_mapped or peer.sixtofour or nat64 or peer
     if not peer.is_global:
         raise FetchFailed(FetchOutcome.ADDRESS_REFUSED)

@@ -54,7 +54,7 @@ class HttpxTransport:
         import httpx
 
         deadline = time.monotonic() + request.total_timeout
-        body = b""
+        body = bytearray()
         try:
             with self._client.stream(request.method, request.url, **_options(request)) as response:
                 for piece in response.iter_raw():
@@ -70,7 +70,7 @@ class HttpxTransport:
     async def _ask_in_a_loop(self, request: Request) -> Response:
         import httpx
 
-        body = b""
+        body = bytearray()
         try:
             async with (
                 httpx.AsyncClient(**self._options) as client,
@@ -99,9 +99,9 @@ def _options(request: Request) -> dict[str, Any]:
     }
 
 
-def _response(response: Any, body: bytes) -> Response:
+def _response(response: Any, body: bytearray) -> Response:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(status=response.status_code, headers=headers, body=body)
+    return Response(status=response.status_code, headers=headers, body=bytes(body))
 
 
 def _failure(error: Exception) -> FetchFailed:

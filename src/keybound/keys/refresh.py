@@ -12,6 +12,9 @@ from keybound.limits import MAX_NUMERIC_DATE, MAX_UNKNOWN_KIDS
 __all__ = ["DEFAULT_REFRESH", "Lifetime", "RefreshSettings", "Schedule"]
 
 
+_LONGEST_TIMEOUT = 86_400.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class RefreshSettings:
     """How long a fetched document is used, how often it is asked for, and how long that may take.
@@ -55,6 +58,10 @@ class RefreshSettings:
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 < value <= MAX_NUMERIC_DATE:
                 raise PolicyError(f"{name} must be a positive number")
+        for name in ("connect_timeout", "read_timeout", "total_timeout"):
+            # Nobody waits that long, and some platforms cannot.
+            if getattr(self, name) > _LONGEST_TIMEOUT:
+                raise PolicyError(f"{name} must be at most a day")
         if type(self.document_bytes) is not int:
             raise PolicyError("document_bytes must be a whole number")
         if not self.refresh_after < self.fresh_for < self.max_stale:

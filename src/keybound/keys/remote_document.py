@@ -30,7 +30,7 @@ from keybound.keys.http_transport import check_headers, default_transport
 from keybound.keys.recreation import KEY_SOURCES
 from keybound.keys.refresh import Lifetime, RefreshSettings, Schedule
 from keybound.keys.shared_documents import SharedDocuments
-from keybound.keys.state import SKEW, State, read_state, write_state
+from keybound.keys.state import SKEW, State, is_header, read_state, write_state
 
 __all__ = ["RECREATED", "FetchEvent", "Held", "RemoteDocument"]
 
@@ -39,6 +39,8 @@ T = TypeVar("T")
 _ACCEPT = "application/json, application/jwk-set+json"
 # States that are there one after the other; in an outage it is one.
 _SEEN = 8
+# An ETag is a hash or a date in practice; servers refuse long headers.
+_VALIDATOR_LENGTH = 1024
 RECREATED = (
     "key sources for {} were made and used within ten minutes: a new one for each request or token fetches "
     "each time, and loses the cooldown and the keys to live on in an outage. Make one when the process "
@@ -135,7 +137,7 @@ class RemoteDocument(Generic[T]):
         self._monotonic, self._clock = checked(monotonic), checked(clock)
         self._held: Held[T] | None = None
         self._flight: Flight | None = None
-        self._purged = False
+        self._purged = self._retired = False
         self._schedule = Schedule(refresh, random.random)
         self._fetches: Counter[FetchOutcome] = Counter()
         self._failure: FetchOutcome | None = None
@@ -266,6 +268,12 @@ class RemoteDocument(Generic[T]):
             )
         return value
 
+    def _retire(self, retired: bool) -> None:
+        """Nobody names it any more, or somebody does again: what is held lives on, and nothing is fetched."""
+        if self._retired is not retired:
+            self._retired = retired
+            self._arm()
+
     def _refreshing(self) -> Plan[FetchOutcome]:
         outcome = None
         # What is under way already may have been answered before this was called; what comes after, not.
@@ -295,7 +303,7 @@ class RemoteDocument(Generic[T]):
         kid: str | None = None,
     ) -> Flight | None:
         """The flight under way, or else a new one if that is ``allowed`` now."""
-        if not self._lock.acquire(blocking=wait):
+        if self._retired or not self._lock.acquire(blocking=wait):
             return None
         try:
             flight = self._flight
@@ -325,8 +333,10 @@ class RemoteDocument(Generic[T]):
     # What follows runs in the thread of a fetch.
 
     def _fly(self, flight: Flight) -> None:
-        if not self._fly_elsewhere(flight) and self._fly_to_issuer(flight):
-            self._share()
+        # A clock that breaks its contract is told to those who ask, and not to this thread.
+        with suppress(Unavailable):
+            if not self._fly_elsewhere(flight) and self._fly_to_issuer(flight):
+                self._share()
 
     def _fly_to_issuer(self, flight: Flight) -> bool:
         result: Response | FetchFailed = FetchFailed(FetchOutcome.TRANSPORT_FAILED)
@@ -345,6 +355,9 @@ class RemoteDocument(Generic[T]):
             result = answer
         except FetchFailed as failed:
             result = failed
+        except Exception:
+            # Of a parser, or of a transport behind the call: no answer to use, whatever it was.
+            result = FetchFailed(FetchOutcome.TRANSPORT_FAILED)
         finally:
             self._land(flight, result, held, value)
         return flight.outcome is not None and flight.outcome.confirmed
@@ -353,16 +366,21 @@ class RemoteDocument(Generic[T]):
         """Look at what others have fetched. Returns whether the issuer need not be asked any more."""
         if self._shared is None or not flight.sharing:
             return False
+        found = None
         with self._sharing_alone() as alone:
             state = self._shared.load(self._url) if alone else None
             # A character can take six octets of JSON, and what is around it takes a few.
             if state is not None and len(state) <= 6 * self._settings.document_bytes + 65536:
                 found = self._understood(state)
-                return found is not None and self._land_elsewhere(flight, found)
-        return False
+        if found is None or not self._take_elsewhere(flight, found):
+            return False
+        flight.land()
+        self._arm()
+        self._report(flight, None)
+        return True
 
-    def _land_elsewhere(self, flight: Flight, found: tuple[State, T]) -> bool:
-        with self._lock:
+    def _take_elsewhere(self, flight: Flight, found: tuple[State, T]) -> bool:
+        with self._lock, suppress(Unavailable):
             # Somebody may have purged meanwhile, or want to hear it from the issuer.
             if self._flight is not flight or not flight.sharing or found[0].recorded in self._seen:
                 return False
@@ -374,10 +392,8 @@ class RemoteDocument(Generic[T]):
                 self._schedule.asked_elsewhere(held.lifetime.fetched_at)
             self._flight, flight.outcome = None, FetchOutcome.SHARED
             self._fetches[FetchOutcome.SHARED] += 1
-        flight.land()
-        self._arm()
-        self._report(flight, None)
-        return True
+            return True
+        return False
 
     def _share(self) -> None:
         """Leave what was fetched for others."""
@@ -437,7 +453,8 @@ class RemoteDocument(Generic[T]):
         return now < held.lifetime.refresh_at
 
     def _read(self, held: Held[T] | None, response: Response) -> T:
-        if held is not None and (response.status == 304 or response.body == held.body):
+        asked = bool(_conditions(held))
+        if held is not None and (asked if response.status == 304 else response.body == held.body):
             return held.value
         if response.status == 304:
             # Nobody has asked for that.
@@ -482,7 +499,7 @@ class RemoteDocument(Generic[T]):
             lifetime = self._schedule.succeeded(flight.started, freshness_of(result), unchanged)
             confirmed = before is not None and result.status == 304
             body = before.body if before is not None and confirmed else result.body
-            etag, modified = (result.headers.get(name) for name in ("etag", "last-modified"))
+            etag, modified = (_kept(result.headers.get(name)) for name in ("etag", "last-modified"))
             if before is not None and confirmed:
                 # RFC 9111, 4.3.4: what a 304 does not name stays as it was.
                 etag, modified = etag or before.etag, modified or before.last_modified
@@ -493,7 +510,7 @@ class RemoteDocument(Generic[T]):
 
     def _arm(self) -> None:
         """See to it that the next scheduled fetch happens though nobody asks."""
-        if self._keep_fresh and not self._armed:
+        if self._keep_fresh and not self._armed and not self._retired:
             self._armed = True
             background.later(max(self._schedule.due - self._monotonic(), 1.0), self._when_due)
 
@@ -530,6 +547,11 @@ class RemoteDocument(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<keybound.{type(self).__name__} {'ready' if self.ready else 'not ready'}>"
+
+
+def _kept(validator: str | None) -> str | None:
+    """What is sent back, unless nobody could: a header that is refused would refuse every fetch to come."""
+    return validator if validator and len(validator) <= _VALIDATOR_LENGTH and is_header(validator) else None
 
 
 def _conditions(held: Held[Any] | None) -> dict[str, str]:
