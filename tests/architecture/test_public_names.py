@@ -134,7 +134,7 @@ MEMBERS = {
     "DPoPNonces": "issue recognizes",
     "DPoPProof": "allowed_algorithms claim claims header identifier issued_at key method nonce thumbprint "
     "url old_secret",
-    "DPoPProofValidator": "avalidate policy notify stats validate",
+    "DPoPProofValidator": "avalidate avalidate_token policy notify stats validate validate_token",
     "PresentedCertificate": "from_certificate from_der from_pem from_sha256 thumbprint",
     "AudiencePolicy": "aliases bind bind_metadata client_assertion from_json from_mapping from_toml note "
     "obliges request_object rule to_mapping",
@@ -237,6 +237,8 @@ def test_options_are_given_by_name():
         (keybound.DPoPProofValidator.__init__, ["self"]),
         (keybound.DPoPProofValidator.validate, ["self", "proof"]),
         (keybound.DPoPProofValidator.avalidate, ["self", "proof"]),
+        (keybound.DPoPProofValidator.validate_token, ["self", "raw", "proof"]),
+        (keybound.DPoPProofValidator.avalidate_token, ["self", "raw", "proof"]),
         (keybound.DPoPNonces.__init__, ["self", "secrets"]),
         (keybound.jws.verify, ["compact", "keys"]),
         (keybound.jws.verify_json, ["document", "keys"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from keybound._hotpath import base64url, digest, self_signed
 from keybound._hotpath import token as road
@@ -22,12 +22,29 @@ from keybound.tokens._outcomes import Counting, Outcomes
 from keybound.tokens._validator import octets, rejection_of, same_text
 from keybound.tokens.dpop_nonces import DPoPNonces
 
+if TYPE_CHECKING:
+    from keybound.binding.certificate import Certificate
+
 __all__ = ["DPoPProof", "DPoPProofValidator"]
+
+Granted = TypeVar("Granted", covariant=True)
 
 _ABSENT = object()
 _ERROR = "invalid_dpop_proof"
 _AT_THE_EDGE = 1
 """Seconds more than a proof can be accepted, for which its use is remembered."""
+
+
+class TokenValidator(Protocol[Granted]):
+    """Whatever validates an access token with what came along."""
+
+    def validate(
+        self, raw: str | bytes, *, certificate: Certificate | None = None, dpop: DPoPProof | None = None
+    ) -> Granted: ...
+
+    async def avalidate(
+        self, raw: str | bytes, *, certificate: Certificate | None = None, dpop: DPoPProof | None = None
+    ) -> Granted: ...
 
 
 class DPoPProof(road.SelfSignedToken):
@@ -154,6 +171,9 @@ class DPoPProofValidator(Counting):
     ) -> DPoPProof:
         """Validate the proof of one request. It counts as used then, and not if it is rejected.
 
+        For a request with an access token there is :meth:`validate_token`, by which a proof counts as used
+        only if the token is good.
+
         :param proof: the value of the one ``DPoP`` header field
         :param method: the method of the request, case-sensitive (RFC 9110, 9.1)
         :param url: the URI of the request as the client sees it; query and fragment are ignored
@@ -163,18 +183,9 @@ class DPoPProofValidator(Counting):
         :raises Unavailable: the replay store or the clock cannot answer now
         :raises PolicyError: an argument is not of its type
         """
-        try:
-            used, now = self._check(proof, method, url, access_token, nonce)
-            if self._replay is not None:
-                issued = used.claim("iat")
-                until = issued + self._remembered
-                if not self._replay.put(*_use(used), expires_at=until, now=now, issued_at=issued):
-                    raise self._reject(Reason.JTI_REPLAYED)
-        except KeyboundError as error:
-            self._outcomes.ended(error)
-            raise
-        self._outcomes.accepted()
-        return used
+        checked, now = self._checked(proof, method, url, access_token, nonce)
+        self._use(checked, now)
+        return checked
 
     async def avalidate(
         self,
@@ -186,18 +197,107 @@ class DPoPProofValidator(Counting):
         nonce: str | Iterable[str] | None = None,
     ) -> DPoPProof:
         """:meth:`validate` for use in an event loop; waits for nothing but the replay store."""
+        checked, now = self._checked(proof, method, url, access_token, nonce)
+        await self._ause(checked, now)
+        return checked
+
+    def validate_token(
+        self,
+        raw: str | bytes,
+        proof: str | bytes | None,
+        *,
+        by: TokenValidator[Granted],
+        method: str,
+        url: str,
+        certificate: Certificate | None = None,
+        nonce: str | Iterable[str] | None = None,
+    ) -> Granted:
+        """Validate the access token of a request together with the proof that came along (RFC 9449, 7.1).
+
+        The proof counts as used once the token, too, has passed every check: whoever has no good token
+        leaves nothing in the replay store.
+
+        :param raw: the token that the request presents
+        :param proof: the value of the one ``DPoP`` header field; ``None`` where there was none, and then the
+            token must be good without: it is not if it is bound to a key
+        :param by: the validator of the token: a :class:`~keybound.AccessTokenValidator`, an
+            :class:`~keybound.IssuerRouter` of those, or an :class:`~keybound.IntrospectionClient`
+        :param method: see :meth:`validate`
+        :param url: see :meth:`validate`
+        :param certificate: for ``by``
+        :param nonce: see :meth:`validate`
+        :returns: what ``by`` returns
+        :raises TokenRejected: the proof or the token must not be accepted
+        :raises Unavailable: the replay store, the clock or ``by`` cannot answer now
+        :raises PolicyError: an argument is not of its type
+        """
+        if not callable(getattr(by, "validate", None)):
+            raise PolicyError("by must be a validator of access tokens")
+        if proof is None:
+            return by.validate(raw, certificate=certificate, dpop=None)
+        checked, now = self._checked(proof, method, url, raw, nonce)
+        token = by.validate(raw, certificate=certificate, dpop=checked)
+        self._use(checked, now)
+        return token
+
+    async def avalidate_token(
+        self,
+        raw: str | bytes,
+        proof: str | bytes | None,
+        *,
+        by: TokenValidator[Granted],
+        method: str,
+        url: str,
+        certificate: Certificate | None = None,
+        nonce: str | Iterable[str] | None = None,
+    ) -> Granted:
+        """:meth:`validate_token` for use in an event loop, which it never blocks."""
+        if not callable(getattr(by, "avalidate", None)):
+            raise PolicyError("by must be a validator of access tokens")
+        if proof is None:
+            return await by.avalidate(raw, certificate=certificate, dpop=None)
+        checked, now = self._checked(proof, method, url, raw, nonce)
+        token = await by.avalidate(raw, certificate=certificate, dpop=checked)
+        await self._ause(checked, now)
+        return token
+
+    def _checked(
+        self,
+        proof: str | bytes,
+        method: str,
+        url: str,
+        access_token: str | bytes | None,
+        nonce: str | Iterable[str] | None,
+    ) -> tuple[DPoPProof, float]:
         try:
-            used, now = self._check(proof, method, url, access_token, nonce)
-            if self._replay is not None:
-                issued = used.claim("iat")
-                until = issued + self._remembered
-                if not await self._replay.aput(*_use(used), expires_at=until, now=now, issued_at=issued):
-                    raise self._reject(Reason.JTI_REPLAYED)
+            return self._check(proof, method, url, access_token, nonce)
+        except KeyboundError as error:
+            self._outcomes.ended(error)
+            raise
+
+    def _use(self, proof: DPoPProof, now: float) -> None:
+        store, issued = self._replay, proof.issued_at
+        try:
+            if store is not None and not store.put(
+                *_names(proof), expires_at=issued + self._remembered, now=now, issued_at=issued
+            ):
+                raise self._reject(Reason.JTI_REPLAYED)
         except KeyboundError as error:
             self._outcomes.ended(error)
             raise
         self._outcomes.accepted()
-        return used
+
+    async def _ause(self, proof: DPoPProof, now: float) -> None:
+        store, issued = self._replay, proof.issued_at
+        try:
+            if store is not None and not await store.aput(
+                *_names(proof), expires_at=issued + self._remembered, now=now, issued_at=issued
+            ):
+                raise self._reject(Reason.JTI_REPLAYED)
+        except KeyboundError as error:
+            self._outcomes.ended(error)
+            raise
+        self._outcomes.accepted()
 
     def _check(
         self,
@@ -268,7 +368,7 @@ class DPoPProofValidator(Counting):
         return rejection(reason, claim=name, error=_ERROR, scheme=self._scheme)
 
 
-def _use(proof: DPoPProof) -> tuple[str, str, str]:
+def _names(proof: DPoPProof) -> tuple[str, str, str]:
     """Kind, principal and identifier: the same ``jti`` under another key is another proof."""
     return "dpop", proof.thumbprint, proof.claim("jti")
 
