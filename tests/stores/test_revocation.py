@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -163,8 +164,54 @@ class TestWhatIsRevoked:
         with pytest.raises(PolicyError):
             revocations.revoke(**{"issuer": ISSUER} | options)
 
+    @pytest.mark.parametrize(
+        "late", [1e12, 1e18, 1e300, 10**400, math.inf], ids=["1e12", "1e18", "1e300", "huge", "inf"]
+    )
+    def test_times_beyond_all_times(self, revocations, late):
+        """As good as the end of time, for every list alike."""
+        revocations.revoke(issuer=ISSUER, jti="t-1", until=late)
+        revocations.revoke(issuer=ISSUER, sub="user-1", issued_before=late, until=late)
+        assert revocations.is_revoked(token())
+        assert revocations.is_revoked(token(jti="t-2", iat=NOW + 10**6))
+        assert not revocations.is_revoked(token(jti="t-2", sub="user-2"))
+
+    def test_long_and_odd_values(self, revocations):
+        """Nothing moves from one part to the next, and nothing is cut off."""
+        values = [
+            "x" * 5000,
+            "x" * 4999 + "y",
+            "\x00",
+            "\ud800",
+            "#",
+            "1:1:",
+            "{a}",
+            "a\r\nDEL b",
+            "\N{SNOWMAN}",
+        ]
+        for value in values:
+            assert not revocations.is_revoked(token(jti=value))
+            revocations.revoke(issuer=ISSUER, jti=value)
+            assert revocations.is_revoked(token(jti=value))
+            assert not revocations.is_revoked(token(jti="t-1", sid=value, sub=value))
+        for issuer, value in ((f"{ISSUER}/", "ab"), (ISSUER, "/ab"), (ISSUER[:-1], "tab")):
+            assert not revocations.is_revoked(token(iss=issuer, jti=value))
+            revocations.revoke(issuer=issuer, jti=value)
+            assert revocations.is_revoked(token(iss=issuer, jti=value))
+
 
 class TestMemory:
+    def test_long_values_take_no_more_memory(self, clock):
+        revocations = MemoryRevocationList(clock=clock)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for number in range(200):
+                revocations.revoke(issuer=ISSUER, jti=f"{number}" + "x" * 10_000)
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert after - before < 200 * 1000
+
     def test_entries_end(self, clock):
         revocations = MemoryRevocationList(clock=clock)
         revocations.revoke(issuer=ISSUER, jti="t-1", until=NOW + 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 from heapq import heappop, heappush
@@ -14,6 +15,8 @@ from keybound.stores._forks import FORKS, Lock
 from keybound.stores.revocation import Entry, RevocationList, Token, check_clock, time_of, traces
 
 __all__ = ["MemoryRevocationList"]
+
+_LONGEST_KEY = 256
 
 _LAG = 600
 """Seconds for which an entry stays longer than it has to: more than the leeway of any sane validator."""
@@ -53,7 +56,7 @@ class MemoryRevocationList(RevocationList):
         """See :meth:`keybound.stores.RevocationList.is_revoked`."""
         issued_at, expires_at = time_of(token, "iat"), time_of(token, "exp")
         for octets in traces(token):
-            entry = self._entries.get(octets)
+            entry = self._entries.get(_key(octets))
             if entry is not None and (issued_at is None or issued_at <= entry[0]):
                 self._counters.count("revoked")
                 return True
@@ -78,14 +81,15 @@ class MemoryRevocationList(RevocationList):
         now = check_clock(self._clock)
         with self._lock:
             self._reclaim(now)
-            before, until = self._entries.get(entry.octets, (entry.before, entry.until))
-            if entry.octets not in self._entries:
+            key = _key(entry.octets)
+            before, until = self._entries.get(key, (entry.before, entry.until))
+            if key not in self._entries:
                 if len(self._entries) >= self._max_entries:
                     self._counters.count("refused_full")
                     raise Unavailable("the deny-list is full")
-                heappush(self._ends, (until, entry.octets))
+                heappush(self._ends, (until, key))
             # Replaced as a whole: nobody reads half of it.
-            self._entries[entry.octets] = max(before, entry.before), max(until, entry.until)
+            self._entries[key] = max(before, entry.before), max(until, entry.until)
         self._counters.count("entered")
 
     async def _akeep(self, entry: Entry) -> None:
@@ -108,3 +112,9 @@ class MemoryRevocationList(RevocationList):
 
     def __repr__(self) -> str:
         return f"<keybound.stores.MemoryRevocationList, {len(self._entries)} entries>"
+
+
+def _key(octets: bytes) -> bytes:
+    """What an entry lies under: bounded, whatever identifiers an issuer chooses."""
+    # They begin with a digit, so that no short ones are the hash of long ones.
+    return octets if len(octets) <= _LONGEST_KEY else b"#" + hashlib.sha256(octets).digest()

@@ -158,7 +158,7 @@ class RevocationList(ABC):
         for label, time in (("issued_before", issued_before), ("until", until)):
             if isinstance(time, bool) or not isinstance(time, (int, float)) or not time >= 0:
                 raise PolicyError(f"{label} must be a time in seconds")
-        return Entry(proof_octets(name, issuer, value), issuer, float(issued_before), float(until))
+        return Entry(proof_octets(name, issuer, value), issuer, _time(issued_before), _time(until))
 
     def _entry_of(self, logout_token: Token) -> Entry:
         issuer, sid = logout_token.claim("iss"), logout_token.claim("sid")
@@ -179,6 +179,11 @@ def traces(token: Token) -> Iterator[bytes]:
         value = token.claim(name)
         if isinstance(issuer, str) and isinstance(value, str):
             yield proof_octets(name, issuer, value)
+
+
+def _time(given: float) -> float:
+    # No token is from then, and servers count milliseconds to no end.
+    return math.inf if given > FURTHEST_EXPIRY else float(given)
 
 
 def time_of(token: Token, name: str) -> float | None:
