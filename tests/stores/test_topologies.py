@@ -12,7 +12,7 @@ import pytest
 import keybound
 from keybound.errors import Reason, Unavailable
 from keybound.stores import RedisReplayStore, RedisRevocationList, ReplayStore
-from keybound.testing import CertificateAuthority, FakeClock, FakeIssuer
+from keybound.testing import CertificateAuthority, FakeClock, FakeIssuer, make_token
 
 NOW = 1_750_000_000.0
 LATER = NOW + 1000
@@ -275,6 +275,45 @@ def fails_over(client: Any) -> bool:
 
 
 class TestValidator:
+    def test_what_the_store_rejects_is_answered_as_by_the_validator(self, server, closing):
+        """A client is told ``invalid_client``, and not what a resource server would say."""
+        clock = FakeClock(LATER)
+        client = FakeIssuer("client-1", alg="ES256", clock=clock)
+        store = RedisReplayStore(server.url, max_lifetime=100)
+        closing.callback(store.close)
+        store.declare_nothing_was_used()
+        validator = keybound.ClientAssertionValidator(
+            client_id="client-1",
+            audience="https://as.example.com",
+            keys=keybound.JWKSet.from_json(client.jwks()),
+            algorithms=["ES256"],
+            clock=clock,
+            replay=store,
+        )
+
+        def assertion(seconds: float) -> str:
+            claims = {
+                "iss": "client-1",
+                "sub": "client-1",
+                "aud": "https://as.example.com",
+                "jti": f"{seconds}",
+            }
+            header = {"alg": "ES256", "kid": client.key.kid}
+            return make_token(header, claims | {"iat": clock(), "exp": clock() + seconds}, client.key)
+
+        async def late(raw: str) -> object:
+            try:
+                return await validator.avalidate(raw)
+            finally:
+                await store.aclose()
+
+        assert validator.validate(assertion(60))
+        for call in (validator.validate, lambda raw: asyncio.run(late(raw))):
+            with pytest.raises(keybound.TokenRejected) as refused:
+                call(assertion(200))
+            assert refused.value.reason is Reason.LIFETIME_TOO_LONG
+            assert refused.value.error_response()["error"] == "invalid_client"
+
     def test_logout_tokens_after_a_loss(self, server, closing):
         """G21: used once; and what was issued after a loss is accepted again at once."""
         clock = FakeClock(LATER)

@@ -331,14 +331,24 @@ class TokenValidator(Described, Counted, Generic[Result]):
         :raises ContextRejected: it was used before
         :raises Unavailable: the replay store cannot tell
         """
-        if self._uses is not None and not self._uses.put(token, self._time()):
-            raise self._rejection(Reason.JTI_REPLAYED)
+        if self._uses is not None:
+            try:
+                first = self._uses.put(token, self._time())
+            except TokenRejected as error:
+                raise self._rejection(error.reason) from None
+            if not first:
+                raise self._rejection(Reason.JTI_REPLAYED)
         return token
 
     async def _ause(self, token: Result) -> Result:
         """:meth:`_use` for use in an event loop."""
-        if self._uses is not None and not await self._uses.aput(token, self._time()):
-            raise self._rejection(Reason.JTI_REPLAYED)
+        if self._uses is not None:
+            try:
+                first = await self._uses.aput(token, self._time())
+            except TokenRejected as error:
+                raise self._rejection(error.reason) from None
+            if not first:
+                raise self._rejection(Reason.JTI_REPLAYED)
         return token
 
 
