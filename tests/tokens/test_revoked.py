@@ -118,6 +118,23 @@ def test_a_batch_says_of_each(package: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("road", ROADS)
+def test_a_function_that_rejects_speaks_of_one_token(package: ModuleType, road: str) -> None:
+    other = make(package, expected_claims={"client_id": "client-1"})
+
+    def ask(verified: Any) -> bool:
+        return not other.validate(token(client_id=verified.client_id))
+
+    validator = make(package, revocation=ask)
+    assert ROADS[road](validator, token(client_id="client-1"))
+    with pytest.raises(package.TokenRejected) as caught:
+        ROADS[road](validator, token(client_id="client-2"))
+    assert caught.value.reason is package.Reason.CLAIM_MISMATCH
+    if road == "validate_many":
+        results = validator.validate_many([token(client_id="client-2"), token(client_id="client-1")])
+        assert [isinstance(each, package.TokenRejected) for each in results] == [True, False]
+
+
+@pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("answer", [None, 0, 1, "no", "error"])
 def test_who_cannot_tell_accepts_nothing(package: ModuleType, road: str, answer: Any) -> None:
     def ask(token: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from keybound._hotpath import batch
 from keybound._hotpath import token as road
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["AccessToken", "AccessTokenValidator", "Requiring"]
 
 Granted = TypeVar("Granted", bound="AccessToken")
+Judged: TypeAlias = "road.VerifiedToken | int | TokenRejected"
 
 
 class AccessToken(Token):
@@ -230,15 +231,16 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
                 later = self._judge_many(chosen[0], chosen[1], chosen[2], workers)
                 for place, result in zip(again, later, strict=True):
                     results[place] = result
+            judged: list[Judged] = list(results)
             if self._revocation is not None:
-                results = [_asked(self._revocation, result) for result in results]
-        return self._concluded(results, proofs)
+                judged = [_asked(self._revocation, result) for result in results]
+        return self._concluded(judged, proofs)
 
-    def _concluded(
-        self, results: list[road.VerifiedToken | int], proofs: list[Any]
-    ) -> list[AccessToken | TokenRejected]:
+    def _concluded(self, results: list[Judged], proofs: list[Any]) -> list[AccessToken | TokenRejected]:
         answers = [
-            self._rejection_of(result, dpop) if isinstance(result, int) else cast(AccessToken, result)
+            self._rejection_of(result, dpop)
+            if isinstance(result, int)
+            else cast("AccessToken | TokenRejected", result)
             for result, dpop in zip(results, proofs, strict=True)
         ]
         rejected = [answer for answer in answers if isinstance(answer, TokenRejected)]
@@ -287,9 +289,13 @@ class AccessTokenValidator(Requiring, Described, road.Validator[AccessToken]):
         return explain(self.policy, keys, now, raw, certificate, dpop, self._decryption)
 
 
-def _asked(revocation: RevocationCheck, result: road.VerifiedToken | int) -> road.VerifiedToken | int:
-    if isinstance(result, road.VerifiedToken) and revocation.is_revoked(result):
-        return Reason.TOKEN_REVOKED
+def _asked(revocation: RevocationCheck, result: road.VerifiedToken | int) -> Judged:
+    try:
+        if isinstance(result, road.VerifiedToken) and revocation.is_revoked(result):
+            return Reason.TOKEN_REVOKED
+    except TokenRejected as error:
+        # A function may say so in its own words: of this token, and not of the batch.
+        return error
     return result
 
 
