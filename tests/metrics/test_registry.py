@@ -108,7 +108,7 @@ def test_validators_without_keys_or_issuer(issuer: FakeIssuer, registry: Registr
         ("answers", "access_token", issuer.issuer): 1,
         ("proofs", "dpop_proof", ""): 1,
     }
-    assert registry.ready
+    assert all(registry.readiness().values())
 
 
 def test_key_sources(issuer: FakeIssuer, registry: Registry) -> None:
@@ -120,9 +120,9 @@ def test_key_sources(issuer: FakeIssuer, registry: Registry) -> None:
     registry.add("idp", source)
     assert values(registry, "document.ready") == {("idp", "keys"): 0}
     assert values(registry, "document.age") == {}
-    assert not registry.ready
+    assert not all(registry.readiness().values())
     source.warm()
-    assert registry.ready
+    assert all(registry.readiness().values())
     clock.advance(700)
     answers.failing = True
     source.refresh_now()
@@ -174,7 +174,7 @@ def test_keys_from_a_file(issuer: FakeIssuer, registry: Registry, tmp_path: Any)
     assert values(registry, "keys.reloads") == {("file",): 1}
     assert values(registry, "keys.reload_failures") == {("file",): 1}
     assert values(registry, "keys.used") == {("file",): 1}
-    assert registry.ready
+    assert all(registry.readiness().values())
 
 
 def test_stores(registry: Registry) -> None:
@@ -186,7 +186,7 @@ def test_stores(registry: Registry) -> None:
     events = values(registry, "store.events")
     assert (events["jti", "accepted"], events["jti", "replayed"]) == (1, 1)
     assert values(registry, "store.entries") == {("jti",): 1, ("revoked",): 0}
-    assert registry.ready
+    assert all(registry.readiness().values())
 
 
 @pytest.mark.parametrize("by_issuer", [True, False])
@@ -238,9 +238,9 @@ def test_a_router_is_ready_when_all_its_validators_are(issuer: FakeIssuer, regis
 def test_readiness_of_a_validator_is_that_of_its_keys(issuer: FakeIssuer, registry: Registry) -> None:
     source = keybound.RemoteJWKSet(JWKS, transport=Answers(issuer), keep_fresh=False)
     registry.add("orders", validator_of(issuer, source))
-    assert not registry.ready
+    assert not all(registry.readiness().values())
     asyncio.run(source.awarm())
-    assert registry.ready
+    assert all(registry.readiness().values())
 
 
 def test_questions_about_opaque_tokens(issuer: FakeIssuer, registry: Registry) -> None:
@@ -273,6 +273,80 @@ def test_questions_about_opaque_tokens(issuer: FakeIssuer, registry: Registry) -
     assert values(registry, "tokens.unavailable") == {labels: 1}
     assert (values(registry, "cache.hits"), values(registry, "cache.misses")) == ({labels: 1}, {labels: 3})
     assert values(registry, "cache.entries") == {labels: 1}
+
+
+class Own:
+    """Something of the operator's, in the place of a key source or a store."""
+
+    def __init__(self, **members: Any) -> None:
+        vars(self).update(members)
+
+    def stats(self) -> dict[str, int]:
+        return {}
+
+
+def fails(*given: Any) -> Any:
+    raise ZeroDivisionError
+
+
+async def failing() -> Any:
+    raise ZeroDivisionError
+
+
+async def awaited() -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (Own(), (True, True)),
+        (Own(ready=True), (True, True)),
+        (Own(ready=False), (False, False)),
+        (Own(ready="yes"), (False, False)),
+        (Own(ready=fails), (False, False)),
+        (Own(is_ready=lambda: True), (True, True)),
+        (Own(is_ready=lambda: 1), (False, False)),
+        (Own(is_ready=fails), (False, False)),
+        (Own(is_ready=lambda: True, ais_ready=failing), (True, False)),
+        (Own(is_ready=fails, ais_ready=awaited), (False, True)),
+        (Own(is_ready=None), (True, True)),
+        (Own(is_ready=5), (False, False)),
+        (Own(snapshot=fails), (False, False)),
+        (Own(snapshot=lambda: keybound.JWKSet.from_json(FakeIssuer().jwks())), (True, True)),
+        (Own(ready=True, is_ready=lambda: False), (False, False)),
+    ],
+    ids=lambda part: "-".join(vars(part)) or "nothing" if isinstance(part, Own) else str(part),
+)
+def test_who_fails_to_say_is_not_ready(registry: Registry, own: Own, expected: tuple[bool, bool]) -> None:
+    """P16: nothing foreign comes out of a readiness probe, and nobody is ready by mistake."""
+    registry.add("own", own)
+    registry.add("other", MemoryReplayStore(max_entries=8))
+    assert registry.readiness() == {"own": expected[0], "other": True}
+    assert asyncio.run(registry.areadiness()) == {"own": expected[1], "other": True}
+
+
+def test_readiness_of_what_asks_about_opaque_tokens(issuer: FakeIssuer, registry: Registry) -> None:
+    """Signed answers need keys, and so do tokens that are validated here; the endpoint is not asked."""
+    signs, local = (
+        keybound.RemoteJWKSet(f"{JWKS}/{name}", transport=Answers(issuer), keep_fresh=False) for name in "ab"
+    )
+    client = keybound.IntrospectionClient(
+        "https://as.example.com/introspect",
+        validator=keybound.IntrospectionResponseValidator(
+            issuer=issuer.issuer, audience=AUDIENCE, keys=signs, algorithms=["ES256"]
+        ),
+        authentication=ClientSecretBasic("rs-1", "s3cret"),
+        local=validator_of(issuer, local),
+        transport=fails,
+    )
+    registry.add("opaque", client)
+    assert registry.readiness() == {"opaque": False}
+    signs.warm()
+    assert registry.readiness() == {"opaque": False}
+    local.warm()
+    assert registry.readiness() == asyncio.run(registry.areadiness()) == {"opaque": True}
+    assert client.stats()["questions"] == {"in_flight": 0}
 
 
 def test_no_label_comes_from_a_token(issuer: FakeIssuer, registry: Registry) -> None:

@@ -228,7 +228,7 @@ def test_calls_are_counted_and_told_of(world: Any, key: SigningKey, road: str) -
     registry.add("front", judge)
     [accepted] = [each for each in registry.samples() if each.name == "keybound.tokens.accepted"]
     assert dict(accepted.labels) == {"name": "front", "kind": "load_balancer_token", "issuer": ISSUER}
-    assert (accepted.value, registry.ready) == (1, True)
+    assert (accepted.value, registry.readiness()) == (1, {"front": True})
 
 
 @pytest.mark.parametrize("road", ROADS)

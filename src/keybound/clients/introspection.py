@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import urlsafe_b64decode
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from keybound._hotpath import base64url, digest, strict_json
@@ -156,6 +156,11 @@ class IntrospectionClient(Counted):
         except ClaimRejected:
             self._cache.drop(key)
             raise
+
+    def _stands_on(self) -> Iterator[object]:
+        yield from self._validator._stands_on()
+        if self._local is not None:
+            yield from self._local._stands_on()
 
     @property
     def policy(self) -> TokenPolicy:

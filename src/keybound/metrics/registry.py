@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from keybound._hotpath import signature
 from keybound.errors import PolicyError
 from keybound.keys import background
+from keybound.metrics.readiness import Inquiry
 from keybound.metrics.samples import (
     FAMILIES,
     Found,
@@ -86,16 +87,21 @@ class Registry:
         return sorted(samples, key=lambda sample: (order[sample.name], sample.labels))
 
     def readiness(self) -> dict[str, bool]:
-        """Whether each can answer now without asking anybody: a source with keys, and who stands on one.
+        """Whether each could answer now, by name: for a readiness probe. It never raises.
 
-        For a readiness probe. Nothing is fetched for it, and no store is asked.
+        A validator needs keys at hand, its replay store and its deny-list, and a router all its validators.
+        No keys are fetched. A Redis or Valkey is asked, one after the other and each once, in one round trip
+        within its ``deadline``; a store of your own if it has ``is_ready`` (and ``ais_ready`` for event
+        loops). What has neither keys nor that method is taken to be ready, and so is an introspection
+        endpoint: nobody is asked about no token.
         """
-        return {name: _is_ready(watched) for name, watched in self._watched.items()}
+        inquiry = Inquiry()
+        return {name: inquiry.of(watched) for name, watched in self._watched.items()}
 
-    @property
-    def ready(self) -> bool:
-        """Whether all of them can."""
-        return all(self.readiness().values())
+    async def areadiness(self) -> dict[str, bool]:
+        """:meth:`readiness` for use in an event loop."""
+        inquiry = Inquiry()
+        return {name: await inquiry.aof(watched) for name, watched in self._watched.items()}
 
     def _after_fork(self) -> None:
         # The thread that holds it has stayed with the parent.
@@ -121,14 +127,3 @@ def _of(name: str, watched: Any, issuer: str | None) -> Found:
     if any(counter in stats for counter in ("fetches", "metadata", "reloads")):
         return of_key_source(name, stats)
     return of_store(name, stats)
-
-
-def _is_ready(watched: Any) -> bool:
-    if isinstance(watched, IssuerRouter):
-        return all(_is_ready(validator) for validator in _validators(watched))
-    source = getattr(watched, "keys", None) if isinstance(watched, Counting) else watched
-    return bool(getattr(source, "ready", True))
-
-
-def _validators(router: IssuerRouter[Any]) -> Iterator[Any]:
-    yield from router.validators.values()

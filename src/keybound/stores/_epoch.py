@@ -153,6 +153,15 @@ class Epochs:
             if settled:
                 self.server.counters.count("renewed")
 
+    def ping(self) -> Conversation[None]:
+        """Ask whether the server could be asked, in one round trip; of a cluster one of its parts.
+
+        :raises Unavailable: as ``inspect`` does
+        """
+        _, fault = yield Call(_INSPECT, 0, (self.mark(0),), (self.watch,))
+        if fault:
+            raise Unavailable(_FAULTS[fault])
+
     def warm(self, now: float) -> Conversation[None]:
         """Inspect every group now; raises as ``inspect`` does."""
         present = self.server.present(now)

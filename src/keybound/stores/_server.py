@@ -155,6 +155,22 @@ class Server:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
+    def answers(self, conversation: Conversation[object]) -> bool:
+        """Whether a conversation ends well, in this thread."""
+        try:
+            self.hold(conversation)
+        except Exception:
+            return False
+        return True
+
+    async def aanswers(self, conversation: Conversation[object]) -> bool:
+        """:meth:`answers` for use in an event loop."""
+        try:
+            await self.ahold(conversation)
+        except Exception:
+            return False
+        return True
+
     def close(self) -> None:
         """Close the connections of this thread's client, if they were made from a URL."""
         if self._url is not None:

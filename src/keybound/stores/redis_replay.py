@@ -193,6 +193,18 @@ class RedisReplayStore:
         check_times(now, now)
         await self._server.ahold(self._epochs.warm(now))
 
+    def is_ready(self) -> bool:
+        """Whether the store could answer now, for a readiness probe. It never raises.
+
+        The server is asked, in one round trip within ``deadline``, unless it failed less than ``pause``
+        seconds ago; of a cluster one part. With ``on_loss="memory"`` there is always an answer.
+        """
+        return self._memory is not None or self._server.answers(self._epochs.ping())
+
+    async def ais_ready(self) -> bool:
+        """:meth:`is_ready` for use in an event loop."""
+        return self._memory is not None or await self._server.aanswers(self._epochs.ping())
+
     def declare_nothing_was_used(self) -> None:
         """Make the server vouch for all the past: for the very first start, and no other.
 

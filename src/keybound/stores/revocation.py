@@ -206,13 +206,18 @@ def check_clock(clock: Clock) -> float:
 class RevocationCheck:
     """What a validator asks: a deny-list, or a function of the operator's.
 
+    :param asked: the one or the other, as it was given
     :param check: takes a verified token and says whether it was revoked
     :param acheck: the same for event loops; ``check`` if left out
     """
 
     def __init__(
-        self, check: Callable[[Any], Any] | None, acheck: Callable[[Any], Any] | None = None
+        self,
+        asked: object,
+        check: Callable[[Any], Any] | None,
+        acheck: Callable[[Any], Any] | None = None,
     ) -> None:
+        self.asked = asked
         self._check = check
         self._acheck = acheck
 
@@ -248,12 +253,12 @@ def as_revocation_check(given: object) -> RevocationCheck:
     :raises PolicyError: it is neither
     """
     if isinstance(given, RevocationList):
-        return RevocationCheck(given.is_revoked, given.ais_revoked)
+        return RevocationCheck(given, given.is_revoked, given.ais_revoked)
     if isinstance(given, type) or not callable(given):
         raise PolicyError("revocation must be a list of keybound.stores, or take a token and return a bool")
     if inspect.iscoroutinefunction(given) or inspect.iscoroutinefunction(type(given).__call__):
-        return RevocationCheck(None, given)
-    return RevocationCheck(given)
+        return RevocationCheck(given, None, given)
+    return RevocationCheck(given, given)
 
 
 def _verdict(answer: object) -> bool:

@@ -26,7 +26,7 @@ class OneUse:
     """
 
     def __init__(self, store: object, policy: TokenPolicy) -> None:
-        self._store = as_replay_store(store)
+        self.store = as_replay_store(store)
         self._kind, self._issuer = str(policy.kind), policy.issuer
         self._grace, self._max_age = policy.leeway + _EDGE, policy.max_age
         if "jti" not in policy.required_claims:
@@ -41,14 +41,14 @@ class OneUse:
         :raises Unavailable: the store cannot tell
         """
         issuer, jti, issued_at = self._issuer or token.claim("iss"), token.claim("jti"), token.claim("iat")
-        return self._store.put(
+        return self.store.put(
             self._kind, issuer, jti, expires_at=self._end(token), now=now, issued_at=issued_at
         )
 
     async def aput(self, token: Token, now: float) -> bool:
         """:meth:`put` for use in an event loop."""
         issuer, jti, issued_at = self._issuer or token.claim("iss"), token.claim("jti"), token.claim("iat")
-        return await self._store.aput(
+        return await self.store.aput(
             self._kind, issuer, jti, expires_at=self._end(token), now=now, issued_at=issued_at
         )
 

@@ -142,6 +142,10 @@ class Counting:
         """
         self._outcomes.notify(listener)
 
+    def _stands_on(self) -> Iterator[object]:
+        """What has to be there for an answer: key sources, stores and deny-lists."""
+        yield from ()
+
 
 class Counted(Counting):
     """Counts around the public methods that validate; those on whose road nobody counts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -105,6 +105,10 @@ class Judging(Counting):
         if self._revocation is not None and await self._revocation.ais_revoked(token):
             raise self._rejection(Reason.TOKEN_REVOKED)
         return token
+
+    def _stands_on(self) -> Iterator[object]:
+        if self._revocation is not None:
+            yield self._revocation.asked
 
     @property
     def clock(self) -> Clock:
@@ -223,6 +227,10 @@ class Described(Configured):
         """Where the keys come from."""
         return self._key_source
 
+    def _stands_on(self) -> Iterator[object]:
+        yield self._key_source
+        yield from super()._stands_on()
+
     def stats(self) -> dict[str, Any]:
         """Counters for operators, since this validator was made.
 
@@ -312,6 +320,11 @@ class TokenValidator(Described, Counted, Generic[Result]):
 
     def __reduce__(self) -> Any:
         raise TypeError("a validator cannot be pickled")
+
+    def _stands_on(self) -> Iterator[object]:
+        yield from super()._stands_on()
+        if self._uses is not None:
+            yield self._uses.store
 
     def _open(self, raw: str | bytes) -> Result:
         """A token of this kind by header, signature and registered claims.

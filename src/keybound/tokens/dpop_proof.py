@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from keybound._hotpath import base64url, digest, self_signed
@@ -154,6 +154,10 @@ class DPoPProofValidator(Counting):
 
     def __reduce__(self) -> Any:
         raise TypeError("a validator cannot be pickled")
+
+    def _stands_on(self) -> Iterator[object]:
+        if self._replay is not None:
+            yield self._replay
 
     @property
     def policy(self) -> TokenPolicy:

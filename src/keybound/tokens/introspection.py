@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
@@ -216,6 +216,11 @@ class IntrospectionResponseValidator(Requiring, Counted):
         beside = Beside.of(certificate, dpop, access_token)
         payload = self._payload(await self._amembers(raw))
         return await self._apresent(active(payload, beside), beside)
+
+    def _stands_on(self) -> Iterator[object]:
+        yield from super()._stands_on()
+        if self._signed is not None:
+            yield from self._signed._stands_on()
 
     def _members(self, raw: Any, outcomes: Outcomes | None = None) -> Mapping[str, Any]:
         """What the authorization server says.

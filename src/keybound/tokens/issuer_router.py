@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -158,6 +158,13 @@ class IssuerRouter(Counting, Generic[AnyValidator]):
         """:meth:`validate` for an event loop."""
         validator: Any = self.validator_for(raw)
         return await validator.avalidate(raw, **presented)
+
+    def _stands_on(self) -> Iterator[object]:
+        for validator in self._validators.values():
+            if isinstance(validator, Counting):
+                yield from validator._stands_on()
+            else:
+                yield validator
 
     def _after_fork(self) -> None:
         # Who held it has stayed with the parent.

@@ -7,7 +7,7 @@ accepts nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 import orjson
@@ -119,6 +119,10 @@ class LoadBalancerTokenValidator(Judging, Counted):
     def keys(self) -> KeySource:
         """Where the keys come from."""
         return self._key_source
+
+    def _stands_on(self) -> Iterator[object]:
+        yield self._key_source
+        yield from super()._stands_on()
 
     def validate(self, raw: str | bytes) -> LoadBalancerToken:
         """Validate the value of one ``x-amzn-oidc-data`` header field.
