@@ -355,6 +355,12 @@ CASES: dict[str, list[Case]] = {
             ACCOUNTS_DENIED,
             ACCOUNTS_DENIED | more("ours", "kinds.access_token.max_lifetime = 600"),
         ),
+        # With iat the greatest distance of exp, a day if nothing else is said, is a lifetime.
+        Case(
+            "validators.client.max_lifetime",
+            denied("one", 90_000) | more("client", "revocation = 'one'"),
+            denied("one", 90_000) | more("client", "revocation = 'one'\nrequired_claims = 'iat'"),
+        ),
         # Of an ID token max_age is how long ago the user was there.
         Case(
             "validators.login.max_lifetime",

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import keybound
+from keybound.clients import ClientSecretBasic
+from keybound.keys import Response
 from keybound.metrics import FAMILIES, PrometheusCollector, Registry, observe
 from keybound.stores import MemoryReplayStore
 from keybound.testing import FakeIssuer
@@ -18,7 +20,7 @@ ISSUER = 'https://as.example.com/a"b'
 
 @pytest.fixture
 def registry() -> Registry:
-    """Two tokens accepted, one rejected, and a name that needs escaping."""
+    """Two tokens accepted, one rejected, one for nobody, and a name that needs escaping."""
     issuer = FakeIssuer(ISSUER)
     keys = keybound.JWKSet.from_json(issuer.jwks())
     validator = keybound.AccessTokenValidator(
@@ -27,6 +29,18 @@ def registry() -> Registry:
     made = Registry()
     made.add('or"ders', validator)
     made.add("jti", MemoryReplayStore(max_entries=8))
+    router = keybound.IssuerRouter([validator])
+    made.add("all", router)
+    client = keybound.IntrospectionClient(
+        "https://as.example.com/introspect",
+        validator=keybound.IntrospectionResponseValidator(issuer=ISSUER, audience=AUDIENCE),
+        authentication=ClientSecretBasic("rs-1", "s3cret"),
+        transport=lambda request: Response(status=200, body=b'{"active": true}'),
+    )
+    made.add("opaque", client)
+    client.validate("2YotnFZF")
+    with pytest.raises(keybound.TokenRejected):
+        router.validate(issuer.access_token(iss="https://hostile.example"))
     for _ in range(2):
         validator.validate(issuer.access_token())
     with pytest.raises(keybound.TokenRejected):
@@ -60,6 +74,11 @@ def test_prometheus_reads_every_sample(registry: Registry) -> None:
     assert exposition.get_sample_value("keybound_tokens_accepted_total", labels) == 2
     missing = labels | {"reason": "token_missing"}
     assert exposition.get_sample_value("keybound_tokens_rejected_total", missing) == 1
+    unknown = {"name": "all", "kind": "", "issuer": "", "reason": "iss_unknown"}
+    assert exposition.get_sample_value("keybound_tokens_rejected_total", unknown) == 1
+    assert exposition.get_sample_value("keybound_router_issuers", {"name": "all"}) == 1
+    answered = {"name": "opaque", "outcome": "answered"}
+    assert exposition.get_sample_value("keybound_introspection_questions_total", answered) == 1
 
 
 def test_prometheus_sees_what_is_added_later(registry: Registry) -> None:

@@ -153,4 +153,7 @@ def _token_lifetime(subject: Subject) -> float | None:
     """Seconds from issue until every token of a validator is over, or ``None`` where nothing says so."""
     policy = subject.made.policy
     bounds = [bound for bound in (policy.max_lifetime, policy.max_age) if bound is not None]
+    # It counts from iat where there is one; otherwise what is too far off now is good later.
+    if policy.max_expiry_distance is not None and "iat" in policy.required_claims:
+        bounds.append(policy.max_expiry_distance)
     return float(min(bounds) + policy.leeway) if bounds else None
