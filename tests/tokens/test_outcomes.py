@@ -329,3 +329,10 @@ def package_store(package: ModuleType) -> Any:
     import importlib
 
     return importlib.import_module("keybound.stores").MemoryReplayStore(max_entries=100)
+
+
+def test_a_validator_shows_whose_tokens_it_judges(place: Place) -> None:
+    assert repr(place.validator) == f"<keybound.AccessTokenValidator of {place.issuer.issuer!r}>"
+    proofs = place.package.DPoPProofValidator(algorithms=["ES256"], replay=None)
+    assert repr(proofs) == "<keybound.DPoPProofValidator>"
+    assert repr(place.package.IssuerRouter([place.validator])) == "<keybound.IssuerRouter>"

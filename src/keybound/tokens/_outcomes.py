@@ -121,6 +121,10 @@ class Counting:
 
     _outcomes: Outcomes
 
+    def __repr__(self) -> str:
+        issuer = self._outcomes.issuer
+        return f"<keybound.{type(self).__name__}{'' if issuer is None else f' of {issuer!r}'}>"
+
     def stats(self) -> dict[str, Any]:
         """Counters for operators, since this validator was made.
 
