@@ -10,15 +10,15 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 import keybound
 from keybound.errors import PolicyError, Reason, TokenRejected, Unavailable
-from keybound.stores import RedisReplayStore, ReplayStore
+from keybound.stores import RedisReplayStore, RedisRevocationList, ReplayStore
 from keybound.stores.replay import as_replay_store
 
 NOW = 1_750_000_000.0
@@ -83,6 +83,31 @@ class Forwarder:
             while octets := one.recv(65536):
                 other.sendall(octets)
             other.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def pretended(reply: Callable[[bytes], bytes]) -> Iterator[int]:
+    """A port where somebody greets as a server does, and answers scripts in its own way."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    while asked := connection.recv(65536):
+                        if b"EVAL" in asked:
+                            connection.sendall(reply(asked))
+                            break
+                        connection.sendall(b"+OK\r\n" * len(re.findall(rb"^\*\d+\r$", asked, re.MULTILINE)))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 @pytest.fixture
@@ -672,39 +697,63 @@ class TestOutage:
         monotonic.now += 1.0
         assert put(store, "a")
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "-LOADING Redis is loading the dataset in memory\r\n",
+            "-MOVED 3999 127.0.0.1:1\r\n",
+            "-NOAUTH Authentication required.\r\n",
+            "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+            "-NOSCRIPT No matching script.\r\n",
+            "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "*0\r\n",
+            "$-1\r\n",
+            ":1\r\n",
+            "*1\r\n{nonce}",
+            "*3\r\n:1\r\n$-1\r\n{nonce}",
+            "*3\r\n$1\r\n1\r\n$1\r\n0\r\n{nonce}",
+            "*3\r\n*1\r\n:1\r\n:0\r\n{nonce}",
+            "*4\r\n:1\r\n:0\r\n:0\r\n{nonce}",
+        ],
+    )
+    def test_answers_that_are_none(self, make, closing, answer):
+        """Whatever it is that answers there, nothing else than ``Unavailable`` comes of it."""
+
+        def reply(asked: bytes) -> bytes:
+            parts = re.findall(rb"\$\d+\r\n(.*?)\r\n", asked, re.DOTALL)
+            nonce = parts[3 + int(parts[2])].decode()
+            return answer.replace("{nonce}", f"${len(nonce)}\r\n{nonce}\r\n").encode()
+
+        port = closing.enter_context(pretended(reply))
+        store = make(f"redis://127.0.0.1:{port}/0?protocol=2", deadline=8)
+        revocations = RedisRevocationList(f"redis://127.0.0.1:{port}/0?protocol=2", deadline=8)
+        closing.callback(revocations.close)
+        calls: list[Callable[[], Any]] = [
+            lambda: put(store, "a"),
+            lambda: revocations.revoke(issuer="https://as.example.com", jti="a"),
+        ]
+        for call in calls:
+            with pytest.raises(Unavailable):
+                call()
+        store.close()
+        revocations.close()
+        assert store.stats() | {"accepted": 0, "failed": 1} == store.stats()
+
     def test_answers_to_other_questions(self, make, closing):
         """A server, or what stands before it, that mixes up connections."""
-        listener = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    while asked := connection.recv(65536):
-                        if b"EVALSHA" in asked:
-                            questions.append(asked)
-                            connection.sendall(b"*3\r\n:1\r\n:0\r\n$5\r\nother\r\n")
-                        else:
-                            connection.sendall(
-                                b"+OK\r\n" * len(re.findall(rb"^\*\d+\r$", asked, re.MULTILINE))
-                            )
-
         questions: list[bytes] = []
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            store = make(f"redis://127.0.0.1:{listener.getsockname()[1]}/0?protocol=2", deadline=4)
-            with pytest.raises(Unavailable):
-                put(store, "a")
-            assert len(questions) == 1
-            assert store.stats() | {"accepted": 0, "failed": 1} == store.stats()
-        finally:
-            store.close()
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+
+        def reply(asked: bytes) -> bytes:
+            questions.append(asked)
+            return b"*3\r\n:1\r\n:0\r\n$5\r\nother\r\n"
+
+        port = closing.enter_context(pretended(reply))
+        store = make(f"redis://127.0.0.1:{port}/0?protocol=2", deadline=4)
+        with pytest.raises(Unavailable):
+            put(store, "a")
+        store.close()
+        assert len(questions) == 1
+        assert store.stats() | {"accepted": 0, "failed": 1} == store.stats()
 
 
 class TestBounds:

@@ -44,7 +44,9 @@ local fault = 0
 if limit > 0 and policy ~= 'noeviction' then fault = 1 end
 if string.find(redis.call('INFO', 'replication'), 'role:slave', 1, true) then fault = 2 end
 return {vouched(), fault, ARGV[1]}
-"""
+""",
+    int,
+    int,
 )
 
 _FAULTS = {
@@ -62,7 +64,8 @@ local mark = redis.call('GET', KEYS[1]) or ''
 if string.sub(mark, 1, 7) == 'claimed' or vouched() ~= -1 then return {0, ARGV[1]} end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', 10000)
 return {1, ARGV[1]}
-"""
+""",
+    int,
 )
 """The claim goes by itself if whoever made it does not come back."""
 
@@ -72,9 +75,9 @@ redis.call('SET', KEYS[1], run .. ' ' .. ARGV[2])
 return {1, ARGV[1]}
 """
 
-_SETTLE = Script("if redis.call('GET', KEYS[1]) ~= ARGV[3] then return {0, ARGV[1]} end" + _MARK)
+_SETTLE = Script("if redis.call('GET', KEYS[1]) ~= ARGV[3] then return {0, ARGV[1]} end" + _MARK, int)
 
-_DECLARE = Script(_MARK)
+_DECLARE = Script(_MARK, int)
 
 
 class Epochs:

@@ -38,10 +38,13 @@ Answered = TypeVar("Answered")
 
 
 class Script:
-    """Lua that the server runs in one step. ``ARGV[1]`` comes back as the last part of every answer."""
+    """Lua that the server runs in one step. ``ARGV[1]`` comes back as the last part of every answer.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    :param parts: types of the others
+    """
+
+    def __init__(self, text: str, *parts: type) -> None:
+        self.text, self.parts = text, parts
         # The server names scripts by their SHA-1; nothing depends on its strength.
         self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
@@ -220,7 +223,7 @@ class Server:
                 with suppress(Exception):
                     self._client.connection_pool.disconnect(inuse_connections=False)
             raise self._failed(call.tag) from error
-        return self._answered(call.tag, nonce, answer)
+        return self._answered(call, nonce, answer)
 
     async def _aask(self, client: Any, call: Call) -> Answer:
         self._enter(call.tag)
@@ -237,7 +240,7 @@ class Server:
                 with suppress(Exception):
                     await client.connection_pool.disconnect(inuse_connections=False)
             raise self._failed(call.tag) from error
-        return self._answered(call.tag, nonce, answer)
+        return self._answered(call, nonce, answer)
 
     def _enter(self, tag: int) -> None:
         """Go on to the server, unless it has failed a moment ago; then one goes and the others do not."""
@@ -258,13 +261,14 @@ class Server:
             self._again[tag] = self.monotonic() + self.pause
         return _unreachable(self.pause)
 
-    def _answered(self, tag: int, nonce: str, answer: object) -> Answer:
+    def _answered(self, call: Call, nonce: str, answer: object) -> Answer:
         """An answer to this very question, and not to one that was abandoned on the same connection."""
-        if not isinstance(answer, list) or not answer or _text(answer[-1]) != nonce:
-            raise self._failed(tag)
+        parts = [_text(part) for part in answer] if isinstance(answer, list) else []
+        if not parts or parts.pop() != nonce or tuple(map(type, parts)) != call.script.parts:
+            raise self._failed(call.tag)
         self.counters.count("asked")
-        self._again[tag] = -math.inf
-        return [_text(part) for part in answer[:-1]]
+        self._again[call.tag] = -math.inf
+        return parts
 
 
 def check_seconds(name: str, value: object) -> float:

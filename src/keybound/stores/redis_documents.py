@@ -13,7 +13,7 @@ from keybound.stores._server import COUNTED, Answer, Call, Conversation, Script,
 
 __all__ = ["RedisDocuments"]
 
-_LOAD = Script("return {redis.call('GET', KEYS[1]) or '', ARGV[1]}")
+_LOAD = Script("return {redis.call('GET', KEYS[1]) or '', ARGV[1]}", str)
 _STORE = Script("redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\nreturn {ARGV[1]}")
 
 

@@ -41,7 +41,9 @@ if bound > 0 then
 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[4])
 return {1, 0, ARGV[1]}
-"""
+""",
+    int,
+    int,
 )
 
 

@@ -35,7 +35,8 @@ if life > 0 and kept ~= -1 then
   redis.call('PEXPIRE', KEYS[2], string.format('%.0f', math.max(life, kept)))
 end
 return {0, ARGV[1]}
-"""
+""",
+    int,
 )
 
 _CHECK = Script(
@@ -50,7 +51,9 @@ local since = vouched()
 if since == -1 then return {-1, 0, ARGV[1]} end
 if tonumber(ARGV[3]) < since then return {-2, since, ARGV[1]} end
 return {0, 0, ARGV[1]}
-"""
+""",
+    int,
+    int,
 )
 
 _EVER = 2**53
