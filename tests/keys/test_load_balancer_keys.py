@@ -136,6 +136,22 @@ def test_whoever_asks_together_shares_one_fetch(place: Place) -> None:
     assert place.server.count() == 1
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_whoever_comes_as_a_fetch_ends_takes_what_it_brought(place: Place, there: bool) -> None:
+    keys, kid = place.source(), place.balancer().kid if there else bogus()
+    look = keys._asked_for
+
+    def overtaken(kid: str) -> Any:
+        asked = look(kid)
+        keys._asked_for = look  # type: ignore[method-assign]
+        assert keys.refresh_for(kid) is there, "somebody else is quicker"
+        return asked
+
+    keys._asked_for = overtaken  # type: ignore[method-assign]
+    assert keys.refresh_for(kid) is there
+    assert place.server.count() == 1
+
+
 def test_a_loop_goes_on_while_a_token_waits(place: Place) -> None:
     """F-3, P4."""
     keys, known, new = place.source(), place.balancer(), place.balancer()
@@ -582,7 +598,7 @@ def test_what_operators_see(place: Place) -> None:
     samples = {(each.name, dict(each.labels).get("outcome")): each.value for each in registry.samples()}
     assert samples["keybound.fetches", "updated"] == 1
     assert (samples["keybound.keys.used", None], samples["keybound.keys.unknown", None]) == (1, 2)
-    assert registry.ready
+    assert registry.readiness() == {"aws": True, "front": True}
 
 
 @pytest.mark.parametrize(

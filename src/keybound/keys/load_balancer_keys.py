@@ -276,7 +276,8 @@ class LoadBalancerKeys:
             return (yield from known.seeking())
         asked = self._asked_for(kid)
         if asked is not None:
-            flight = asked._depart(self._monotonic())
+            # Whoever comes when its fetch has ended takes what it brought.
+            flight = asked._depart(self._monotonic(), lambda now: self._asked.get(kid) is asked)
             if flight is not None:
                 yield flight
             known = self._known.get(kid)
