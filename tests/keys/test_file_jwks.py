@@ -167,3 +167,20 @@ def test_secrets_of_the_operator_are_taken(place: Place):
     assert place.keys.reload()
     assert place.kids() == ["1"]
     assert repr(place.keys) == "<keybound.FileJWKSet of 1 keys>"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_holds_up_nobody(tmp_path: Path) -> None:
+    """A reader of a pipe waits for whoever writes, in the thread of whoever asks for keys."""
+    path = tmp_path / "jwks.json"
+    os.mkfifo(path)
+    with pytest.raises(keybound.PolicyError):
+        keybound.FileJWKSet(path)
+    path.unlink()
+    path.write_text(json.dumps(FakeIssuer("https://as.example.com").jwks()))
+    keys = keybound.FileJWKSet(path)
+    good = keys.snapshot()
+    path.unlink()
+    os.mkfifo(path)
+    assert not keys.reload()
+    assert keys.snapshot() is good

@@ -418,6 +418,51 @@ def test_tasks_of_those_who_are_gone_do_not_pile_up():
     assert len(alive) >= len(kept)
 
 
+def test_threads_that_hang_for_ever_are_bounded(monkeypatch: pytest.MonkeyPatch):
+    """P22: a transport that never returns, asked again and again, is not given a thread each time."""
+    monkeypatch.setattr("keybound.keys.flight._GRACE", 0.0)
+    release, hanging = threading.Event(), []
+
+    def stuck(request: Request) -> Response:
+        hanging.append(1)
+        release.wait(WAIT)
+        return Response(status=200, body=KEYS)
+
+    keys = of(stuck, refresh=RefreshSettings(total_timeout=0.005))
+    for _ in range(40):
+        assert keys.refresh_now() is FetchOutcome.TIMED_OUT
+    assert len(hanging) == 16
+    assert keys.stats()["failures"] == 40
+    release.set()
+    end_of_fetches()
+    assert keys.peek() is None, "what comes too late is not wanted"
+    keys._settings = RefreshSettings()
+    assert keys.refresh_now() is FetchOutcome.UPDATED
+
+
+def test_a_handshake_that_does_not_end_is_over_in_time():
+    """P22: TLS has begun, and a long certificate never comes."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
+                while connection.recv(1):
+                    connection.sendall(b"\x03")
+
+        server = threading.Thread(target=drip)
+        server.start()
+        keys = keybound.RemoteJWKSet(
+            f"https://127.0.0.1:{listening.getsockname()[1]}/jwks",
+            keep_fresh=False,
+            refresh=RefreshSettings(connect_timeout=0.2, total_timeout=WAIT),
+        )
+        assert keys.refresh_now() is FetchOutcome.TIMED_OUT
+        server.join(WAIT)
+        assert not server.is_alive()
+
+
 # Event loops and processes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -94,7 +95,11 @@ class FileJWKSet:
     def _load(self) -> tuple[object, JWKSet]:
         # Marked before it is read: what is written in between is found with the next look.
         mark = self._look()
-        return mark, JWKSet.from_json(self._path.read_bytes())
+        # Not waiting for whoever writes to a pipe, in the thread of whoever asks.
+        with open(self._path, "rb", opener=_without_waiting) as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise FileNotFoundError
+            return mark, JWKSet.from_json(opened.read())
 
     def _look(self) -> object:
         """What tells one state of the file from another; ``None`` if there is none."""
@@ -110,3 +115,7 @@ class FileJWKSet:
 
     def __repr__(self) -> str:
         return f"<keybound.FileJWKSet of {len(self._keys)} keys>"
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

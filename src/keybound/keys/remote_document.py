@@ -39,6 +39,8 @@ T = TypeVar("T")
 _ACCEPT = "application/json, application/jwk-set+json"
 # States that are there one after the other; in an outage it is one.
 _SEEN = 8
+# Threads that hang where no deadline reaches, until they are over; each has been given up after its time.
+_MOST_ALOFT = 16
 # An ETag is a hash or a date in practice; servers refuse long headers.
 _VALIDATOR_LENGTH = 1024
 RECREATED = (
@@ -142,6 +144,7 @@ class RemoteDocument(Generic[T]):
         self._fetches: Counter[FetchOutcome] = Counter()
         self._failure: FetchOutcome | None = None
         self._armed = False
+        self._aloft = 0
         self._shared = shared
         self._sharing = threading.Lock()
         self._share_failures = 0
@@ -319,24 +322,38 @@ class RemoteDocument(Generic[T]):
             flight = self._flight = Flight(
                 now, self._settings.total_timeout, sharing=sharing and not self._purged, kid=kid
             )
+            crowded = self._aloft >= _MOST_ALOFT
+            self._aloft += not crowded
             if not self._counted:
                 self._counted = True
                 KEY_SOURCES.count(self._url)
         finally:
             self._lock.release()
         try:
-            background.start(lambda: self._fly(flight))
+            if crowded:
+                # They all hang, and one more would as well.
+                self._land(flight, FetchFailed(FetchOutcome.TIMED_OUT))
+            else:
+                background.start(lambda: self._fly(flight))
         except RuntimeError:
+            self._come_down()
             self._land(flight, FetchFailed(FetchOutcome.TRANSPORT_FAILED))
         return flight
+
+    def _come_down(self) -> None:
+        with self._lock:
+            self._aloft -= 1
 
     # What follows runs in the thread of a fetch.
 
     def _fly(self, flight: Flight) -> None:
         # A clock that breaks its contract is told to those who ask, and not to this thread.
-        with suppress(Unavailable):
-            if not self._fly_elsewhere(flight) and self._fly_to_issuer(flight):
-                self._share()
+        try:
+            with suppress(Unavailable):
+                if not self._fly_elsewhere(flight) and self._fly_to_issuer(flight):
+                    self._share()
+        finally:
+            self._come_down()
 
     def _fly_to_issuer(self, flight: Flight) -> bool:
         result: Response | FetchFailed = FetchFailed(FetchOutcome.TRANSPORT_FAILED)
@@ -543,6 +560,7 @@ class RemoteDocument(Generic[T]):
         # The threads that hold the lock or fetch have stayed with the parent; the keys have not.
         self._lock, self._sharing = threading.Lock(), threading.Lock()
         self._flight = None
+        self._aloft = 0
         self._armed = False
 
     def __repr__(self) -> str:
