@@ -273,6 +273,25 @@ class TestWhoAsks:
         for shown in (SECRET, ClientSecretPost("rs-1", "s3cret"), place.client()):
             assert "s3cret" not in repr(shown) + repr(vars(shown).keys())
 
+    @pytest.mark.parametrize(
+        "authentication", [SECRET, ClientSecretPost("rs-1", "s3cret")], ids=["header", "body"]
+    )
+    def test_nothing_that_passes_a_transport_prints_one(self, place: Place, authentication: Any) -> None:
+        """F-18: whoever writes a transport logs requests and answers, and what went wrong with them."""
+        shown: list[str] = []
+        over = place.transport()
+
+        def logging(request: Any) -> Any:
+            response = over(request)
+            shown.extend([repr(request), repr(response)])
+            return response
+
+        client = place.client(transport=logging, authentication=authentication)
+        assert client.validate(TOKEN).subject == "user-1"
+        secrets = (TOKEN, "s3cret", base64.b64encode(b"rs-1:s3cret").decode(), "user-1")
+        assert len(shown) == 2
+        assert not [secret for secret in secrets for text in shown if secret in text]
+
     def test_keys_that_are_none(self) -> None:
         key = SigningKey.generate("ES256")
         for given, alg in ((b"no PEM", "ES256"), (5, "ES256"), (key.public_pem(), "ES256")):

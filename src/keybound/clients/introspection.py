@@ -210,7 +210,7 @@ class IntrospectionClient(Counted):
             raise rejection(Reason.TOKEN_MISSING)
         if len(raw) > self._validator.policy.limits.token_bytes:
             raise rejection(Reason.TOKEN_TOO_LARGE)
-        # RFC 6750, 2.1: b64token; nobody is asked about anything else.
+        # RFC 6749, A.12, but for the space, which no header field holds; nobody is asked about anything else.
         data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
         if not data.isascii() or not data.decode("ascii").isprintable() or b" " in data:
             raise rejection(Reason.TOKEN_MALFORMED)

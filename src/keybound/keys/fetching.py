@@ -91,7 +91,8 @@ class Request:
     """
 
     url: str
-    headers: Mapping[str, str]
+    # They say who asks, and a body what about: neither is for logs.
+    headers: Mapping[str, str] = field(repr=False)
     connect_timeout: float
     read_timeout: float
     total_timeout: float
@@ -109,8 +110,8 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 Transport = Callable[[Request], "Response | Awaitable[Response]"]
