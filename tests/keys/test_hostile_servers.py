@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from itertools import repeat
@@ -358,6 +360,112 @@ def test_a_failure_of_a_transport_says_when_to_come_back_or_does_not(seconds: An
         keys.get()
     assert 1 <= caught.value.retry_after <= 60
     assert 1000.5 <= keys._schedule.due <= 1060
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"headers": {5: "a"}}, {"proxy": 5}, {"proxy": b"x"}, {"proxy": "x\0y"}, {"proxy": {}}, {"nonsense": 1}],
+    ids=str,
+)
+def test_options_that_httpx_cannot_use(options: dict[str, Any]):
+    """It finds out by using them, with whatever error that ends in."""
+    with pytest.raises(keybound.PolicyError, match="httpx"):
+        keybound.keys.HttpxTransport(**options)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["://", "http://", "socks5://x", "http://[::1", "http://a b:1", "127.0.0.1:x", "http://\x01:1"]
+)
+def test_a_proxy_of_the_environment_that_is_none(monkeypatch: pytest.MonkeyPatch, proxy: str):
+    """P23: nobody is asked around it, and it ends in an outcome."""
+    monkeypatch.setenv("https_proxy", proxy)
+    keys = keybound.RemoteJWKSet("https://127.0.0.1:1/jwks", keep_fresh=False)
+    assert keys.refresh_now() in (FetchOutcome.TRANSPORT_FAILED, FetchOutcome.MALFORMED)
+
+
+def test_many_who_do_everything_at_once(monkeypatch: pytest.MonkeyPatch):
+    """Purges, imports, refreshes, cancelled tasks and failures in eight threads: no error, hang or leak."""
+    monkeypatch.setattr("keybound.keys.flight._GRACE", 0.01)
+    choose = random.Random(1)
+    bodies = [json.dumps(FakeIssuer("https://as.example.com").jwks()).encode() for _ in range(2)]
+
+    def answer(request: Request) -> Response:
+        turn = choose.random()
+        if turn < 0.1:
+            raise ConnectionResetError
+        if turn < 0.2:
+            return Response(status=503, headers={"Retry-After": "1"})
+        if turn < 0.3:
+            return Response(status=304)
+        return Response(status=200, body=choose.choice(bodies), headers={"ETag": '"1"'})
+
+    quick = RefreshSettings(
+        refresh_after=0.01,
+        fresh_for=0.02,
+        max_stale=0.3,
+        min_fresh=0.01,
+        max_fresh=0.05,
+        cooldown=0.01,
+        unknown_for=0.02,
+        backoff=0.005,
+        max_backoff=0.02,
+        total_timeout=0.5,
+    )
+    shared = Board()
+    sources = [of(answer, refresh=quick, monotonic=time.monotonic, shared=shared) for _ in range(3)]
+
+    async def impatient(keys: keybound.RemoteJWKSet) -> None:
+        asking = asyncio.ensure_future(keys.arefresh_for("bogus"))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+
+    def exchange(keys: keybound.RemoteJWKSet) -> None:
+        state = keys.export_state()
+        if state is not None:
+            choose.choice(sources).import_state(state)
+
+    uses: list[Callable[[keybound.RemoteJWKSet], object]] = [
+        lambda keys: keys.get(),
+        lambda keys: keys.refresh_for("unknown"),
+        lambda keys: keys.refresh_now(),
+        lambda keys: keys.purge(),
+        lambda keys: keys.stats(),
+        lambda keys: asyncio.run(keys.aget("other")),
+        lambda keys: asyncio.run(impatient(keys)),
+        exchange,
+    ]
+    done: list[int] = []
+
+    def work() -> None:
+        for _ in range(400):
+            with suppress(Unavailable):
+                choose.choice(uses)(choose.choice(sources))
+        done.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    end_of_fetches()
+    assert len(done) == 8
+    assert [keys._aloft for keys in sources] == [0, 0, 0]
+    assert all(keys.stats()["share_failures"] == 0 for keys in sources)
+
+
+class Board:
+    """What sources of one process share."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, bytes] = {}
+
+    def load(self, url: str) -> bytes | None:
+        return self.states.get(url)
+
+    def store(self, url: str, state: bytes) -> None:
+        self.states[url] = state
 
 
 def test_header_names_are_found_in_any_case():

@@ -43,7 +43,10 @@ class HttpxTransport:
             self._options = options | self._options
             if client is None:
                 httpx.AsyncClient(**self._options)
-        except (TypeError, ValueError, OSError, ImportError) as error:
+        except PolicyError:
+            raise
+        except Exception as error:
+            # httpx finds out about some options by using them.
             raise PolicyError(f"httpx cannot be used with these options: {type(error).__name__}") from None
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
