@@ -11,7 +11,7 @@ import pytest
 
 import keybound
 from keybound.clients import ClientSecretBasic
-from keybound.errors import Reason
+from keybound.errors import Reason, rejection
 from keybound.keys import Response
 from keybound.stores import MemoryReplayStore
 from keybound.testing import FakeClock, FakeIssuer, SigningKey, dpop_proof
@@ -151,6 +151,21 @@ def test_a_store_that_cannot_tell(scene: Scene, way: str) -> None:
     with pytest.raises(keybound.Unavailable):
         scene.present(way, second, scene.proof(second))
     assert scene.proofs.stats()["unavailable"] == 1
+
+
+@both_ways
+def test_what_a_store_rejects_is_answered_in_the_scheme(scene: Scene, way: str) -> None:
+    class Short(MemoryReplayStore):
+        def put(self, *names: str, **times: Any) -> bool:
+            raise rejection(Reason.LIFETIME_TOO_LONG)
+
+    scene.proofs = keybound.DPoPProofValidator(algorithms=["ES256"], replay=Short(), clock=scene.clock)
+    token = scene.token()
+    with pytest.raises(keybound.TokenRejected) as caught:
+        scene.present(way, token, scene.proof(token))
+    assert caught.value.reason is Reason.LIFETIME_TOO_LONG
+    assert caught.value.challenge().startswith('DPoP error="invalid_dpop_proof"')
+    assert scene.proofs.stats()["rejected"] == {"lifetime_too_long": 1}
 
 
 @both_ways

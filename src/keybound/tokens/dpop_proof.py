@@ -10,7 +10,15 @@ from keybound._hotpath import token as road
 from keybound._hotpath.contract import Family
 from keybound.binding.target_uri import same_target
 from keybound.clock import Clock, checked, system_clock
-from keybound.errors import KeyboundError, PolicyError, Reason, Scheme, TokenRejected, rejection
+from keybound.errors import (
+    KeyboundError,
+    PolicyError,
+    Reason,
+    Scheme,
+    TokenRejected,
+    Unavailable,
+    rejection,
+)
 from keybound.jose.embedded import load_embedded_key
 from keybound.jose.jwk import JWK
 from keybound.kinds import TokenKind
@@ -286,7 +294,9 @@ class DPoPProofValidator(Counting):
                 *_names(proof), expires_at=issued + self._remembered, now=now, issued_at=issued
             ):
                 raise self._reject(Reason.JTI_REPLAYED)
-        except KeyboundError as error:
+        except TokenRejected as rejected:
+            raise self._refused(rejected) from None
+        except Unavailable as error:
             self._outcomes.ended(error)
             raise
         self._outcomes.accepted()
@@ -298,10 +308,18 @@ class DPoPProofValidator(Counting):
                 *_names(proof), expires_at=issued + self._remembered, now=now, issued_at=issued
             ):
                 raise self._reject(Reason.JTI_REPLAYED)
-        except KeyboundError as error:
+        except TokenRejected as rejected:
+            raise self._refused(rejected) from None
+        except Unavailable as error:
             self._outcomes.ended(error)
             raise
         self._outcomes.accepted()
+
+    def _refused(self, rejected: TokenRejected) -> TokenRejected:
+        """In the words of this validator, which a store does not know."""
+        refused = self._reject(rejected.reason)
+        self._outcomes.ended(refused)
+        return refused
 
     def _check(
         self,
