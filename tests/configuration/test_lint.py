@@ -541,7 +541,7 @@ CASES: dict[str, list[Case]] = {
         Case("profiles.ours", {'profile = "ours"': 'profile = "rfc9068"\nalgorithms = ["ES256"]'}, {}),
         Case(
             "shared_documents.spare",
-            more("ours", '[shared_documents.spare]\nkind = "directory"\npath = "shared"'),
+            more("ours", '[shared_documents.spare]\nkind = "redis"\nurl_env = "REDIS_URL"'),
             {},
         ),
         Case("stores.spare", more("ours", '[stores.spare]\nkind = "memory"'), {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,6 +158,8 @@ def test_the_file_with_everything_in_it_uses_every_table(everything: str) -> Non
         used = {value.kind_of(members) for members in document[section].values()}
         # By a variable or by a file, which are tables of one form.
         alike = {"secret_env", "client_secret_file"} if section == "decryption_keys" else set()
+        if section == "shared_documents" and not hasattr(os, "geteuid"):
+            alike = {"directory"}
         assert used == set(value.tables) - alike
     assert {members["kind"] for members in document["validators"].values()} == set(VALIDATORS)
     shown = {members["authentication"]["method"] for members in document["introspection_clients"].values()}

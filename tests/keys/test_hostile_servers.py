@@ -93,6 +93,8 @@ def raw() -> Iterator[RawServer]:
 @pytest.fixture(params=["http", "httpx"])
 def keys(raw: RawServer, request: pytest.FixtureRequest) -> keybound.RemoteJWKSet:
     """The keys of the raw server, over each transport."""
+    if request.param == "httpx":
+        pytest.importorskip("httpx", reason="httpx is an extra")
     transports = {"http": keybound.HTTPTransport, "httpx": keybound.keys.HttpxTransport}
     return keybound.RemoteJWKSet(
         f"http://127.0.0.1:{raw.port}/jwks",
@@ -629,6 +631,8 @@ atexit.register(lambda: print(len(keys.get()), keys.refresh_for("bogus")) if sys
 @pytest.mark.parametrize("transport", ["http", "httpx"])
 def test_a_process_ends_while_a_fetch_hangs(transport: str):
     """Nobody waits for the fetch, and nothing is said about it."""
+    if transport == "httpx":
+        pytest.importorskip("httpx", reason="httpx is an extra")
     done = subprocess.run(
         [sys.executable, "-c", EXIT, transport, ""], capture_output=True, text=True, check=False, timeout=60
     )
