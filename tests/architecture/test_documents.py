@@ -33,7 +33,9 @@ from keybound.metrics import FAMILIES
 from keybound.testing import FakeIssuer
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "ext/README.md")
+ROOMS = ("audience", "clients", "configuration", "keys", "metrics", "profiles", "stores", "tokens")
+GUIDES = {room: f"src/keybound/{room}/README.md" for room in ROOMS}
+DOCUMENTS = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "ext/README.md", *GUIDES.values())
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 OPTIONS = inspect.signature(keybound.AccessTokenValidator.__init__).parameters
 DASHES = re.compile(r"\|(?:-+\|)+")
@@ -75,19 +77,42 @@ def resolve(dotted: str) -> object:
         return getattr(resolve(module), name)
 
 
-def test_examples_run_and_print_what_they_show():
-    namespace: dict[str, object] = {}
-    parser, output = doctest.DocTestParser(), []
-    examples = list(fenced("README.md", "python", "pycon"))
-    for language, text in examples:
+def run_examples(document: str, namespace: dict[str, object]) -> set[str]:
+    """Run them all; the languages that there were."""
+    parser, output, languages = doctest.DocTestParser(), [], set()
+    for language, text in fenced(document, "python", "pycon"):
+        languages.add(language)
         if language == "python":
-            exec(compile(text, "README.md", "exec"), namespace)
+            exec(compile(text, document, "exec"), namespace)
             continue
-        example = parser.get_doctest(text, namespace, "README.md", "README.md", 0)
+        example = parser.get_doctest(text, namespace, document, document, 0)
         doctest.DocTestRunner(verbose=False).run(example, out=output.append, clear_globs=False)
         namespace.update(example.globs)
-    assert {language for language, _ in examples} == {"python", "pycon"}
     assert not output, "".join(output)
+    return languages
+
+
+def test_examples_run_and_print_what_they_show():
+    assert run_examples("README.md", {}) == {"python", "pycon"}
+
+
+@pytest.fixture(scope="module")
+def first_example() -> dict[str, object]:
+    """What the example of the README has made, with which the guides go on."""
+    namespace: dict[str, object] = {}
+    exec(next(text for _, text in fenced("README.md", "python")), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("document", GUIDES.values())
+def test_examples_of_guides_run_and_print_what_they_show(document, first_example):
+    assert "python" in run_examples(document, dict(first_example))
+
+
+def test_the_readme_leads_to_every_guide():
+    linked = {target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", TEXTS["README.md"])}
+    assert set(GUIDES.values()) <= linked
+    assert sorted(path.parent.name for path in (ROOT / "src/keybound").glob("*/README.md")) == sorted(ROOMS)
 
 
 def test_algorithm_table_is_that_of_the_code():
@@ -134,8 +159,8 @@ def test_encryption_table_is_that_of_the_code():
         keys = " or ".join(f"{key_type.kty} {key_type.curve or ''}".strip() for key_type in types)
         names = [", ".join(row.name for row in rows if row.deprecated is old) or "-" for old in (False, True)]
         expected.append((scheme, keys, *names))
-    assert table("README.md", "Key management", "Key", "alg", "alg by allow_deprecated") == expected
-    flowing = " ".join(TEXTS["README.md"].split())
+    assert table(GUIDES["tokens"], "Key management", "Key", "alg", "alg by allow_deprecated") == expected
+    flowing = " ".join(TEXTS[GUIDES["tokens"]].split())
     assert f"`enc` is one of {', '.join(f'`{name}`' for name in CONTENT_ENCRYPTIONS)}." in flowing
 
 
@@ -150,7 +175,7 @@ def test_reason_table_is_the_enum():
         for reason in reasons
         for error in [rejection(reason)]
     ]
-    assert table("README.md", "Code", "Number", "Status", "Exception", "Meaning") == expected
+    assert table(GUIDES["tokens"], "Code", "Number", "Status", "Exception", "Meaning") == expected
 
 
 def test_checks_are_those_of_explain():
@@ -162,7 +187,8 @@ def test_checks_are_those_of_explain():
         algorithms=["ES256"],
     )
     checks = validator.explain(issuer.access_token(audience="rs")).checks
-    assert [row[0] for row in table("README.md", "Check", "Passes if")] == [check.name for check in checks]
+    shown = table(GUIDES["tokens"], "Check", "Passes if")
+    assert [row[0] for row in shown] == [check.name for check in checks]
 
 
 def test_options_have_the_defaults_they_show():
@@ -181,12 +207,12 @@ def test_options_have_the_defaults_they_show():
         for name, option in OPTIONS.items()
         if name != "self"
     ]
-    assert [row[:2] for row in table("README.md", "Option", "Default", "Effect")] == expected
+    assert [row[:2] for row in table(GUIDES["tokens"], "Option", "Default", "Effect")] == expected
 
 
 def test_profile_table_is_that_of_the_code():
     columns = ("Profile", "alg", "Binding", "Audience policy", "Endpoints over mutual TLS", "Source")
-    shown = table("README.md", *columns)
+    shown = table(GUIDES["profiles"], *columns)
     expected = [
         (
             name.upper().replace("-", "_"),
@@ -207,7 +233,7 @@ def profile_name(constant: str) -> str:
 
 
 def test_preset_table_is_that_of_the_code():
-    shown = table("README.md", "Preset", "Validator", "Parameters", "Note")
+    shown = table(GUIDES["profiles"], "Preset", "Validator", "Parameters", "Note")
     validators = {
         TokenKind.ACCESS_TOKEN: "AccessTokenValidator",
         TokenKind.ID_TOKEN: "IDTokenValidator",
@@ -222,7 +248,7 @@ def test_preset_table_is_that_of_the_code():
 
 def test_audience_tables_are_those_of_the_code():
     policies, values = list(POLICIES.values()), table_of_policies.columns()
-    assert table("README.md", "Audience policy", "Source") == [
+    assert table(GUIDES["audience"], "Audience policy", "Source") == [
         (policy.name, policy.source) for policy in policies
     ]
     titles = ("Received at", *map(table_of_policies.short, values), "array")
@@ -232,7 +258,7 @@ def test_audience_tables_are_those_of_the_code():
         ("Policy", "client_assertion", policies),
         ("Request objects of", "request_object", [usual, *exceptional]),
     ):
-        assert table("README.md", first, *titles) == [
+        assert table(GUIDES["audience"], first, *titles) == [
             (policy.name.replace("any-other", "any other"), row.place, *row.cells.values(), row.array)
             for policy in listed
             for row in table_of_policies.rows(policy, kind, values)
@@ -262,7 +288,7 @@ def test_limits_table_is_that_of_the_code():
 
 def test_refresh_settings_have_the_defaults_they_show():
     expected = {name: getattr(DEFAULT_REFRESH, name) for name in DEFAULT_REFRESH.__dataclass_fields__}
-    shown = {name: float(value) for name, value, _ in table("README.md", "Setting", "Default", "Means")}
+    shown = {name: float(value) for name, value, _ in table(GUIDES["keys"], "Setting", "Default", "Means")}
     assert list(shown.items()) == list(expected.items())
 
 
@@ -271,11 +297,11 @@ def test_samples_are_those_of_the_code():
         (name, family.type, ", ".join(family.labels) or "none", family.description)
         for name, family in FAMILIES.items()
     ]
-    assert table("README.md", "Sample", "Type", "Labels", "Tells") == expected
+    assert table(GUIDES["metrics"], "Sample", "Type", "Labels", "Tells") == expected
 
 
 def test_rules_of_the_linter_are_those_of_the_code():
-    shown = table("README.md", "Rule", "Severity", "Finds", "Source")
+    shown = table(GUIDES["configuration"], "Rule", "Severity", "Finds", "Source")
     expected = [
         (rule.name, rule.severity, rule.finds.replace("`", ""), rule.source.replace("`", ""))
         for rule in RULES

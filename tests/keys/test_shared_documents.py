@@ -685,6 +685,9 @@ keys = keybound.RemoteJWKSet(
 )
 keys.warm()
 keys._sharing.acquire()  # as if a thread of the parent were at it
+for thread in threading.enumerate():
+    if "process_request" in thread.name:
+        thread.join(20)  # the server's: OpenSSL would leave the child its locks
 child = os.fork()
 if child == 0:
     assert keys.refresh_now().confirmed

@@ -1,4 +1,4 @@
-"""The example of a configuration file in the README is a good one."""
+"""The example in the guide to configuration files is a good one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keybound.configuration import schema_text
 from keybound.configuration.schema import generated_schema
 from keybound.testing import FakeIssuer
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "src/keybound/configuration/README.md"
 FILES = {
     "ca.pem": "ca.pem",
     "client-1.json": "jwks.json",
@@ -28,10 +28,8 @@ FILES = {
 
 @pytest.fixture
 def example(tmp_path: Path, directory: Path) -> Path:
-    """The file of the README, among what it names."""
-    (text,) = re.findall(
-        r"^```toml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
+    """The file of the guide, among what it names."""
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     for name, like in FILES.items():
         shutil.copy(directory / like, tmp_path / name)
     path = tmp_path / "gateway.toml"
