@@ -9,15 +9,7 @@ from contract cimport (
     REASON_OK,
     REASON_SIGNATURE_INVALID,
 )
-from core cimport (
-    kb_base64url_decode,
-    kb_base64url_decoded_size,
-    kb_crew,
-    kb_crew_close,
-    kb_crew_finish,
-    kb_crew_open,
-    kb_crew_publish,
-)
+from core cimport kb_base64url_decode, kb_base64url_decoded_size, kb_parallel
 from provider cimport KB_GROUP, kb_key, kb_signature
 
 from keybound._hotpath.native.claims cimport check_raw, kb_claim_rules, kb_lasting, kb_proof, proof_of
@@ -55,9 +47,8 @@ cdef struct Job:
 
 
 cdef struct Work:
-    Job **jobs             # of each wave sorted by key
+    Job **jobs             # sorted by key
     size_t *ends           # where each chunk ends; no chunk has two keys
-    size_t chunks, queued  # how many there are of both
     const kb_claim_rules *rules
     unsigned json_depth
     double now
@@ -77,38 +68,35 @@ def validate_many(
 
 
 cdef class Batch:
-    """One call of :func:`validate_many`; owns what its jobs point to.
-
-    Tokens go in waves: while other threads are at the signatures of one, this thread, which alone has the
-    interpreter lock, takes the next ones apart and makes objects of those before.
-    """
+    """One call of :func:`validate_many`; owns what its jobs point to."""
 
     cdef Validator _validator
     cdef KeyIndex _keys
     cdef double _now
-    cdef list _raws, _certificates, _dpop_proofs
-    cdef list _proofs, _results, _known, _payloads, _signatures
+    cdef list _raws, _proofs, _results, _known, _payloads, _signatures
     cdef Job *_jobs
     cdef size_t _count
 
     def __cinit__(self, Validator validator, list raws, list certificates, list dpop_proofs):
-        self._validator, self._keys, self._now = validator, validator.index(), validator.now()
-        self._raws, self._certificates, self._dpop_proofs = raws, certificates, dpop_proofs
+        self._validator, self._raws = validator, raws
+        self._keys, self._now = validator.index(), validator.now()
         self._proofs, self._known, self._payloads, self._signatures = [], [], [], []
         self._results = [None] * len(raws)
         self._jobs = <Job *>PyMem_Calloc(len(raws) or 1, sizeof(Job))
         if self._jobs == NULL:
             raise MemoryError
+        for place in range(len(raws)):
+            self._prepare(place, certificates[place], dpop_proofs[place])
 
     def __dealloc__(self):
         PyMem_Free(self._jobs)
 
-    cdef int _prepare(self, size_t place) except -1:
+    cdef int _prepare(self, size_t place, certificate, dpop) except -1:
         """A result where there is one already, else a job."""
         cdef Validator validator = self._validator
         cdef Job *job = &self._jobs[self._count]
-        raw, certificate, dpop = self._raws[place], self._certificates[place], self._dpop_proofs[place]
         cdef bytes presented = validator.proof(certificate)
+        raw = self._raws[place]
         self._proofs.append((presented, dpop))
         job.proof, job.place = proof_of(presented, None), place
         if dpop is not None:
@@ -152,69 +140,44 @@ cdef class Batch:
     def run(self, unsigned threads):
         """Do the jobs and return all results."""
         cdef Work work
-        cdef kb_crew crew
-        cdef size_t tokens = len(self._raws)
+        cdef size_t chunks
         work.rules, work.now = &self._validator._policy._claim_rules.rules, self._now
         work.json_depth = self._validator._policy._header._json_depth
-        work.chunks = work.queued = 0
-        work.jobs = <Job **>PyMem_Calloc(tokens or 1, sizeof(Job *))
-        work.ends = <size_t *>PyMem_Calloc(tokens or 1, sizeof(size_t))
+        work.jobs = <Job **>PyMem_Calloc(self._count or 1, sizeof(Job *))
+        work.ends = <size_t *>PyMem_Calloc(self._count or 1, sizeof(size_t))
         try:
             if work.jobs == NULL or work.ends == NULL:
                 raise MemoryError
-            kb_crew_open(&crew, threads, _do_chunk, &work)
-            try:
-                self._run_waves(&crew, &work, tokens, threads)
-            finally:
-                with nogil:
-                    kb_crew_close(&crew)
+            chunks = self._chunk(&work, threads)
+            with nogil:
+                kb_parallel(threads, chunks, _do_chunk, &work)
         finally:
             PyMem_Free(work.jobs)
             PyMem_Free(work.ends)
+        for i in range(self._count):
+            self._conclude(i)
         return self._results
 
-    cdef int _run_waves(self, kb_crew *crew, Work *work, size_t tokens, unsigned threads) except -1:
-        # Chunks small enough for every thread to get some, waves with two for each.
-        cdef size_t most = min(<size_t>KB_GROUP, tokens // (threads * 4) or 1) if threads > 1 else KB_GROUP
-        cdef size_t wave = most * threads * 2 if threads > 1 else tokens
-        cdef size_t first, place, concluded = 0, first_job, chunks
-        for first in range(0, tokens, wave or 1):
-            first_job, chunks = self._count, work.chunks
-            for place in range(first, min(first + wave, tokens)):
-                self._prepare(place)
-            self._queue(work, first_job, most)
-            with nogil:
-                kb_crew_publish(crew, work.chunks)
-                kb_crew_finish(crew, chunks)
-            concluded = self._conclude_until(concluded, first_job)
-        with nogil:
-            kb_crew_finish(crew, work.chunks)
-        self._conclude_until(concluded, self._count)
-        return 0
-
-    cdef int _queue(self, Work *work, size_t first_job, size_t most) except -1:
-        """Jobs of one key stand together, in chunks."""
-        cdef size_t i, in_chunk
+    cdef size_t _chunk(self, Work *work, unsigned threads) except? 0:
+        """Jobs of one key stand together, in chunks small enough for every thread to get some."""
+        cdef size_t i, taken = 0, chunks = 0, in_chunk, most = KB_GROUP
+        if threads > 1 and self._count // (threads * 4) < most:
+            most = self._count // (threads * 4) or 1
         by_key = {}
-        for i in range(first_job, self._count):
+        for i in range(self._count):
             job = &self._jobs[i]
             by_key.setdefault((<size_t>job.key, job.family, job.bits), []).append(i)
         for indices in by_key.values():
             in_chunk = 0
             for i in indices:
                 if in_chunk == most:
-                    work.ends[work.chunks] = work.queued
-                    work.chunks, in_chunk = work.chunks + 1, 0
-                work.jobs[work.queued] = &self._jobs[i]
-                work.queued, in_chunk = work.queued + 1, in_chunk + 1
-            work.ends[work.chunks] = work.queued
-            work.chunks += 1
-        return 0
-
-    cdef size_t _conclude_until(self, size_t first, size_t end) except? 0:
-        for i in range(first, end):
-            self._conclude(i)
-        return end
+                    work.ends[chunks] = taken
+                    chunks, in_chunk = chunks + 1, 0
+                work.jobs[taken] = &self._jobs[i]
+                taken, in_chunk = taken + 1, in_chunk + 1
+            work.ends[chunks] = taken
+            chunks += 1
+        return chunks
 
     cdef int _conclude(self, size_t i) except -1:
         cdef Job *job = &self._jobs[i]

@@ -46,10 +46,5 @@ cdef extern from "core/json_scan.h" nogil:
 
 
 cdef extern from "core/parallel.h" nogil:
-    ctypedef struct kb_crew:
-        pass
-    void kb_crew_open(
-        kb_crew *crew, unsigned threads, void (*work)(void *, size_t) noexcept nogil, void *context)
-    void kb_crew_publish(kb_crew *crew, size_t count)
-    void kb_crew_finish(kb_crew *crew, size_t count)
-    void kb_crew_close(kb_crew *crew)
+    void kb_parallel(
+        unsigned threads, size_t count, void (*work)(void *, size_t) noexcept nogil, void *context)

@@ -1,103 +1,35 @@
 #include "parallel.h"
 
-#include <stdint.h>
+#include <pthread.h>
 
-static const size_t no_item = SIZE_MAX;
+enum { KB_MAX_THREADS = 256 };
 
-void kb_crew_open(kb_crew *crew, unsigned threads, kb_work *work, void *context) {
-    crew->work = work;
-    crew->context = context;
-    crew->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    crew->more = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    crew->done = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    crew->taken = crew->published = 0;
-    crew->closed = false;
-    crew->threads = threads < KB_MAX_THREADS ? threads : KB_MAX_THREADS;
-    crew->started = 0;
-}
+typedef struct {
+    size_t next;
+    size_t count;
+    kb_work *work;
+    void *context;
+} share;
 
 static void *take_items(void *argument) {
-    kb_member *const self = argument;
-    kb_crew *const crew = self->crew;
-    pthread_mutex_lock(&crew->lock);
-    for (;;) {
-        if (crew->taken < crew->published) {
-            self->at = crew->taken++;
-            pthread_mutex_unlock(&crew->lock);
-            crew->work(crew->context, self->at);
-            pthread_mutex_lock(&crew->lock);
-            self->at = no_item;
-            pthread_cond_signal(&crew->done);
-        } else if (crew->closed) {
-            break;
-        } else {
-            pthread_cond_wait(&crew->more, &crew->lock);
-        }
+    share *const all = argument;
+    size_t index;
+    while ((index = __atomic_fetch_add(&all->next, 1, __ATOMIC_RELAXED)) < all->count) {
+        all->work(all->context, index);
     }
-    pthread_mutex_unlock(&crew->lock);
     return NULL;
 }
 
-/* No more than there is work for: the caller takes an item as well. */
-static void start_others(kb_crew *crew) {
-    while (crew->started + 1 < crew->threads && crew->started + 1 < crew->published - crew->taken) {
-        kb_member *const next = &crew->others[crew->started];
-        next->crew = crew;
-        next->at = no_item;
-        if (pthread_create(&next->thread, NULL, take_items, next) != 0) {
-            crew->threads = crew->started + 1;
-            return;
-        }
-        crew->started++;
+void kb_parallel(unsigned threads, size_t count, kb_work *work, void *context) {
+    share all = {.count = count, .work = work, .context = context};
+    pthread_t others[KB_MAX_THREADS];
+    unsigned started = 0;
+    while (started + 1 < threads && started + 1 < count && started < KB_MAX_THREADS &&
+           pthread_create(&others[started], NULL, take_items, &all) == 0) {
+        started++;
     }
-}
-
-void kb_crew_publish(kb_crew *crew, size_t count) {
-    pthread_mutex_lock(&crew->lock);
-    crew->published = count;
-    start_others(crew);
-    pthread_cond_broadcast(&crew->more);
-    pthread_mutex_unlock(&crew->lock);
-}
-
-/* Items are taken in order: once those below are taken, what matters is who still works on one. */
-static bool all_finished(const kb_crew *crew, size_t count) {
-    if (crew->taken < count) {
-        return false;
+    take_items(&all);
+    for (unsigned i = 0; i < started; i++) {
+        pthread_join(others[i], NULL);
     }
-    for (unsigned i = 0; i < crew->started; i++) {
-        if (crew->others[i].at < count) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void kb_crew_finish(kb_crew *crew, size_t count) {
-    pthread_mutex_lock(&crew->lock);
-    while (!all_finished(crew, count)) {
-        if (crew->taken < crew->published) {
-            const size_t index = crew->taken++;
-            pthread_mutex_unlock(&crew->lock);
-            crew->work(crew->context, index);
-            pthread_mutex_lock(&crew->lock);
-        } else {
-            pthread_cond_wait(&crew->done, &crew->lock);
-        }
-    }
-    pthread_mutex_unlock(&crew->lock);
-}
-
-void kb_crew_close(kb_crew *crew) {
-    pthread_mutex_lock(&crew->lock);
-    crew->closed = true;
-    crew->taken = crew->published;
-    pthread_cond_broadcast(&crew->more);
-    pthread_mutex_unlock(&crew->lock);
-    for (unsigned i = 0; i < crew->started; i++) {
-        pthread_join(crew->others[i].thread, NULL);
-    }
-    pthread_cond_destroy(&crew->done);
-    pthread_cond_destroy(&crew->more);
-    pthread_mutex_destroy(&crew->lock);
 }

@@ -107,7 +107,6 @@ def test_the_mixture_holds_both_kinds(world: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("place", [0, 150, 299])
 def test_an_error_of_the_caller_among_many(world: dict[str, Any], place: int) -> None:
-    # Other threads are at tokens before it when it comes up.
     judge, raws = validator(world), [world["issuer"].access_token() for _ in range(300)]
     proofs: list[Any] = [None] * 300
     proofs[place] = object()
