@@ -111,6 +111,27 @@ class TestWhatIsRevoked:
         # The logout token itself is a token, and not the one it revokes.
         assert not revocations.is_revoked(token(jti="logout-2", sid="s-4", iat=NOW + 11))
 
+    @pytest.mark.parametrize(
+        "wrong", ["x", None, {"iss": ISSUER}, Claims], ids=["text", "none", "dict", "class"]
+    )
+    def test_what_is_no_verified_token(self, revocations, wrong):
+        async def asynchronously() -> None:
+            try:
+                with pytest.raises(PolicyError, match="takes a verified token"):
+                    await revocations.ais_revoked(wrong)
+                with pytest.raises(PolicyError, match="takes a verified token"):
+                    await revocations.alog_out(wrong)
+            finally:
+                if isinstance(revocations, RedisRevocationList):
+                    await revocations.aclose()
+
+        with pytest.raises(PolicyError, match="takes a verified token"):
+            revocations.is_revoked(wrong)
+        with pytest.raises(PolicyError, match="takes a verified token"):
+            revocations.log_out(wrong)
+        asyncio.run(asynchronously())
+        assert revocations.stats()["entered"] == 0
+
     def test_in_an_event_loop(self, revocations):
         async def all_of_it() -> list[bool]:
             try:

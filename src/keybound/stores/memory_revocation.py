@@ -12,7 +12,7 @@ from keybound.errors import PolicyError, Unavailable
 from keybound.limits import MAX_REPLAY_ENTRIES
 from keybound.stores._counters import Counters
 from keybound.stores._forks import FORKS, Lock
-from keybound.stores.revocation import Entry, RevocationList, Token, check_clock, time_of, traces
+from keybound.stores.revocation import Entry, RevocationList, Token, check_clock, check_token, time_of, traces
 
 __all__ = ["MemoryRevocationList"]
 
@@ -54,6 +54,7 @@ class MemoryRevocationList(RevocationList):
 
     def is_revoked(self, token: Token) -> bool:
         """See :meth:`keybound.stores.RevocationList.is_revoked`."""
+        check_token(token)
         issued_at, expires_at = time_of(token, "iat"), time_of(token, "exp")
         for octets in traces(token):
             entry = self._entries.get(_key(octets))

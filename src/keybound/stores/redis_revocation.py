@@ -15,7 +15,7 @@ from keybound.stores._epoch import LOST, VOUCH, Epochs, milliseconds
 from keybound.stores._server import COUNTED, Call, Conversation, Script, Server
 from keybound.stores.memory_revocation import MemoryRevocationList
 from keybound.stores.redis_replay import OnLoss
-from keybound.stores.revocation import Entry, RevocationList, Token, check_clock, time_of, traces
+from keybound.stores.revocation import Entry, RevocationList, Token, check_clock, check_token, time_of, traces
 
 __all__ = ["RedisRevocationList"]
 
@@ -217,6 +217,7 @@ class RedisRevocationList(RevocationList):
         self._counters.count("entered")
 
     def _check(self, token: Token) -> Conversation[bool]:
+        check_token(token)
         now = check_clock(self._clock)
         issued_at = time_of(token, "iat")
         tag = self._tag(str(token.claim("iss")))

@@ -24,6 +24,7 @@ __all__ = [
     "Token",
     "as_revocation_check",
     "check_clock",
+    "check_token",
 ]
 
 _ATTRIBUTES = ("jti", "sid", "sub")
@@ -74,6 +75,7 @@ class RevocationList(ABC):
     def is_revoked(self, token: Token) -> bool:
         """Whether a verified token was revoked. Asked with every presentation.
 
+        :raises PolicyError: this is no verified token
         :raises Unavailable: nobody can tell; the token must not be accepted
         """
 
@@ -128,6 +130,7 @@ class RevocationList(ABC):
 
         OpenID Connect Back-Channel Logout 1.0, 2.7. Tokens that are issued after it stay good.
 
+        :raises PolicyError: this is no verified token, or names neither session nor subject
         :raises Unavailable: it may not be in force everywhere; try again
         """
         self._keep(self._entry_of(logout_token))
@@ -161,6 +164,7 @@ class RevocationList(ABC):
         return Entry(proof_octets(name, issuer, value), issuer, _time(issued_before), _time(until))
 
     def _entry_of(self, logout_token: Token) -> Entry:
+        check_token(logout_token)
         issuer, sid = logout_token.claim("iss"), logout_token.claim("sid")
         if sid is not None:
             return self._entry(issuer, {"sid": sid}, None, None)
@@ -170,6 +174,12 @@ class RevocationList(ABC):
 
 Revocation = RevocationList | Callable[[Any], bool | Awaitable[bool]]
 """What validators take as ``revocation=``: a list, or a function of a verified token."""
+
+
+def check_token(given: object) -> None:
+    """:raises PolicyError: ``given`` is not a token that was verified, such as its text"""
+    if isinstance(given, type) or not callable(getattr(given, "claim", None)):
+        raise PolicyError("a deny-list takes a verified token, as validate() returns it")
 
 
 def traces(token: Token) -> Iterator[bytes]:
