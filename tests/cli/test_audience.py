@@ -219,6 +219,22 @@ def test_files_that_hold_no_metadata(shell, data):
     assert shell.json("audience", "--aud", TOKEN, "--metadata", path)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"issuer": "as.example.com"}, "--metadata: issuer must be an absolute http or https URL"),
+        ({"issuer": None}, "--metadata: issuer must be an absolute http or https URL"),
+        ({"token_endpoint": "/token"}, "--metadata: token_endpoint must be an absolute http or https URL"),
+        ({"mtls_endpoint_aliases": []}, "--metadata: mtls_endpoint_aliases must be a JSON object"),
+    ],
+)
+def test_wrong_metadata_is_one_error(shell, changes, message):
+    path = shell.write("metadata.json", json.dumps(METADATA | changes).encode())
+    status, document = shell.json("audience", "--aud", TOKEN, "--metadata", path)
+    assert status == 2
+    assert (document["error"]["kind"], document["error"]["message"]) == ("usage", message)
+
+
 def test_a_misspelt_name_is_recognized_and_nothing_typed_is_repeated(shell):
     assert "did you mean camara-final?" in " ".join(shell.run("audience", "camara-fina1").output.split())
     token = shell.world.token()

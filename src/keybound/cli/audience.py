@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from keybound._hotpath import strict_json
 from keybound.audience import KINDS, POLICIES, AudiencePolicy, AudienceVerdict, Kind
+from keybound.audience.binding import Server, bind
 from keybound.audience.table import LEGEND, TITLES, columns, differences, facts, place, rows, short
 from keybound.cli.inputs import Command, Document, Token
 from keybound.cli.inspect import decode
@@ -100,7 +101,7 @@ def audience(
         value = aud if token is None else _aud_of(token)
         kind: Kind = "request_object" if request_object else "client_assertion"
         return _judge(
-            policies or POLICIES.values(), value, _metadata(metadata), endpoint, kind, as_json=as_json
+            policies or POLICIES.values(), value, _server(metadata), endpoint, kind, as_json=as_json
         )
     if metadata is not None or request_object:
         raise click.UsageError("--metadata and --request-object are for --aud and --token")
@@ -176,13 +177,13 @@ def _compare(first: AudiencePolicy, second: AudiencePolicy, *, as_json: bool) ->
 def _judge(
     policies: Iterable[AudiencePolicy],
     aud: Any,
-    metadata: Mapping[str, Any],
+    server: Server,
     endpoint: str,
     kind: Kind,
     *,
     as_json: bool,
 ) -> int:
-    verdicts = [(policy.name, _verdict(policy, aud, metadata, endpoint, kind)) for policy in policies]
+    verdicts = [(policy.name, _verdict(policy, aud, server, endpoint, kind)) for policy in policies]
     document = {
         "aud": aud,
         "kind": kind,
@@ -204,11 +205,11 @@ def _judge(
 
 
 def _verdict(
-    policy: AudiencePolicy, aud: Any, metadata: Mapping[str, Any], endpoint: str, kind: Kind
+    policy: AudiencePolicy, aud: Any, server: Server, endpoint: str, kind: Kind
 ) -> AudienceVerdict | str:
     """What the policy says, or why it can say nothing."""
     try:
-        return policy.bind_metadata(metadata).judge(endpoint, aud, kind=kind)
+        return bind(policy, server).judge(endpoint, aud, kind=kind)
     except PolicyError as problem:
         return str(problem)
 
@@ -227,11 +228,15 @@ def _aud_of(token: bytes) -> Any:
     return claims.get("aud")
 
 
-def _metadata(document: bytes) -> dict[str, Any]:
+def _server(document: bytes) -> Server:
+    """The server that every policy is applied to. What is wrong with it is wrong for all of them."""
     reason, value = strict_json.loads(document, DEFAULT_LIMITS.json_depth)
     if reason != Reason.OK or type(value) is not dict:
         raise click.UsageError("--metadata is not a JSON object")
-    return value
+    try:
+        return Server.from_metadata(value)
+    except PolicyError as problem:
+        raise click.UsageError(f"--metadata: {problem}") from None
 
 
 def _coloured(cells: Iterable[str]) -> Iterator[Text]:
