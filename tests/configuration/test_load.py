@@ -276,6 +276,34 @@ replay = "once"
     load(own.replace('profile = "fapi2"', 'profile = "house"'))
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere.toml", "there is no such file$"),
+        (Path("nowhere.toml"), "there is no such file$"),
+        ("a\0b", "there is no such file$"),
+        ("a=1", "there is no such file; text of one line is given as bytes$"),
+        (".", "the configuration cannot be read: Is a directory$"),
+        (b"[keys", "this is not TOML"),
+        ("[keys\n", "this is not TOML"),
+    ],
+)
+def test_what_cannot_be_read(source: Any, message: str) -> None:
+    with pytest.raises(configuration.ConfigurationError, match=message) as caught:
+        configuration.load(source)
+    assert caught.value.place == ""
+
+
+def test_text_of_one_line(tmp_path: Path) -> None:
+    with pytest.raises(configuration.ConfigurationError) as caught:
+        configuration.load(b"a=1")
+    assert caught.value.place == "a"
+    directory = tmp_path / "stage=test"
+    directory.mkdir()
+    (directory / "gateway.toml").write_text("")
+    assert not configuration.load(str(directory / "gateway.toml")).validators
+
+
 def test_a_file_and_its_directory(tmp_path: Path, issuer: Any, directory: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(SMALL.replace("jwks.json", str(directory / "jwks.json")))

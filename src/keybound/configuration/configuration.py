@@ -68,16 +68,17 @@ def load(
 
     Nothing is fetched yet. A Redis or a key server that cannot be reached now is no error here.
 
-    :param source: a path; or the text of a file, as ``bytes`` or as a ``str`` of more than one line
+    :param source: a path; or the text of a file, as ``bytes`` or as a ``str`` of more than one line. A
+        ``str`` of one line is a path
     :param only: names of the validators, introspection clients and routers to make, with what they need;
         everything if left out. The rest of the file is checked for its form alone, so that a process needs
         no secrets but its own
     :param directory: where relative paths begin: that of the file if left out, for a text the current one
     :param environment: the variables that the file may name; those of the process if left out
     :param clock: for every validator; returns seconds since 1970-01-01T00:00:00Z
-    :raises PolicyError: the file cannot be read or is not TOML
-    :raises ConfigurationError: it holds what is unknown, of the wrong type, missing, unsafe or
-        contradictory; ``.place`` tells where
+    :raises PolicyError: ``source`` is neither path nor text, or ``only`` names nothing in the file
+    :raises ConfigurationError: the file cannot be read, is not TOML, or holds what is unknown, of the wrong
+        type, missing, unsafe or contradictory; ``.place`` tells where, and is empty for the whole file
     """
     read_in = read(source, directory)
     check(read_in.document)

@@ -43,7 +43,7 @@ def lint(
     :param directory: as for :func:`keybound.configuration.load`
     :param environment: as for :func:`keybound.configuration.load`
     :returns: what was found, errors first
-    :raises PolicyError: the file cannot be read or is not TOML
+    :raises ConfigurationError: the file cannot be read or is not TOML
     """
     return findings_in(read(source, directory), environment)
 

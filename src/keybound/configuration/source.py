@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from keybound import toml
 from keybound.audience import KINDS
-from keybound.configuration.place import ConfigurationError, Problem, below
+from keybound.configuration.place import ConfigurationError, Problem, at, below
 from keybound.configuration.routing import TENANTED
 from keybound.configuration.secrets import secrets_in
 from keybound.configuration.tables import FILE, JUDGES
@@ -21,7 +21,10 @@ __all__ = ["Source", "Text", "check", "problems_of", "read"]
 _OVER_MUTUAL_TLS = ("tls_client_auth", "self_signed_tls_client_auth")
 
 Text = str | bytes | os.PathLike[str]
-"""A path, or the text of a document: ``bytes``, or a ``str`` of more than one line."""
+"""A path, or the text of a document: ``bytes``, or a ``str`` of more than one line.
+
+A ``str`` of one line is always a path, whatever is in it: paths may hold ``=`` too.
+"""
 
 
 class Source(NamedTuple):
@@ -37,21 +40,31 @@ def read(source: Text, directory: str | os.PathLike[str] | None = None) -> Sourc
     """Read a file, or take the text of one.
 
     :param directory: where relative paths begin: that of the file if left out, for a text the current one
-    :raises PolicyError: it cannot be read, or is not TOML
+    :raises PolicyError: it is neither a path nor a text
+    :raises ConfigurationError: it cannot be read, or is not TOML
     """
     is_text = isinstance(source, (bytes, bytearray)) or (isinstance(source, str) and "\n" in source)
     if is_text:
-        return Source(toml.loads(source), Path(directory or "."))  # type: ignore[arg-type]
+        return Source(_parsed(source), Path(directory or "."))  # type: ignore[arg-type]
     if not isinstance(source, (str, os.PathLike)):
         raise PolicyError("a configuration is a path, or the text of a file in TOML")
     try:
         path = Path(source)
         text = path.read_bytes()
+    except (FileNotFoundError, ValueError):
+        # A path with a NUL is a ValueError.
+        hint = "; text of one line is given as bytes" if "=" in os.fsdecode(source) else ""
+        message = f"the configuration cannot be read: there is no such file{hint}"
+        raise ConfigurationError("", message) from None
     except OSError as error:
-        raise PolicyError(f"the configuration cannot be read: {type(error).__name__}") from None
-    except ValueError:
-        raise PolicyError("the configuration cannot be read: there is no such file") from None
-    return Source(toml.loads(text), path.parent if directory is None else Path(directory))
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError("", f"the configuration cannot be read: {reason}") from None
+    return Source(_parsed(text), path.parent if directory is None else Path(directory))
+
+
+def _parsed(text: str | bytes) -> dict[str, Any]:
+    with at(""):
+        return toml.loads(text)
 
 
 def problems_of(document: Mapping[str, Any]) -> Iterator[Problem]:
