@@ -186,6 +186,7 @@ FAPI2 = {'algorithms = ["ES256"]  # of client': 'profile = "fapi2"'}
 DEMANDING = more("ours", 'binding = "required"')
 SHORT = more("ours", "kinds.access_token.max_lifetime = 60")
 TYPED = 'kinds.access_token = { types = "at+jwt", typ_required = true }'
+ROUTER_ALONE = CLEAN[CLEAN.index("[routers.workforce]") :]
 PAR = 'mtls_endpoint_aliases.pushed_authorization_request_endpoint = "https://mtls.example.com/par"'
 
 
@@ -535,6 +536,11 @@ CASES: dict[str, list[Case]] = {
             more("response", 'plain_responses = "iss-if-present"'),
             more("response", 'plain_responses = "iss-required"'),
         ),
+    ],
+    "makes-nothing": [
+        Case("validators", {CLEAN: ""}, {}),
+        Case("validators", {CLEAN: '[stores.proofs]\nkind = "memory"'}, {CLEAN: ROUTER_ALONE}),
+        Case("validators", {CLEAN: "[validators]\n[routers]"}, {CLEAN: "[validators.x]"}),
     ],
     "unused": [
         Case("keys.rsa", {'keys = "rsa"': 'keys = "remote"'}, {}),

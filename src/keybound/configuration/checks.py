@@ -11,6 +11,7 @@ from keybound.audience import FORMS, KINDS, POLICIES
 from keybound.clients import ClientOverMtls, EndpointResolver
 from keybound.configuration.options import options_of
 from keybound.configuration.place import Problem, below
+from keybound.configuration.tables import JUDGES
 from keybound.configuration.view import Subject, View
 from keybound.errors import PolicyError
 from keybound.jose.jwe_algorithms import KEY_ALGORITHMS
@@ -39,6 +40,7 @@ __all__ = [
     "keys_over_http",
     "keys_shared",
     "leeway_long",
+    "makes_nothing",
     "mtls_alias_trap",
     "not_here",
     "preset_open",
@@ -380,6 +382,13 @@ def responses_unsigned(view: View) -> Iterator[Problem]:
                 below(subject.place, "plain_responses"),
                 "a client of several servers can be made to mix them up; take iss-required or refused",
             )
+
+
+def makes_nothing(view: View) -> Iterator[Problem]:
+    """Files by which no token is judged."""
+    if not view.form and not any(True for section in JUDGES for _ in view.tables(section)):
+        wanted = ", ".join(f"[{section}.*]" for section in JUDGES)
+        yield Problem("validators", f"the file judges no token: it has none of {wanted}")
 
 
 def unused(view: View) -> Iterator[Problem]:

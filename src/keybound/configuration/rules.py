@@ -283,6 +283,13 @@ RULES: tuple[Rule, ...] = (
         "RFC 9207, 2.4; RFC 9700, 4.4",
         checks.responses_unsigned,
     ),
+    Rule(
+        "makes-nothing",
+        "warning",
+        "a file without a validator, an introspection client or a router",
+        "none: tidiness",
+        checks.makes_nothing,
+    ),
     Rule("unused", "warning", "a table that no validator uses", "none: tidiness", checks.unused),
     Rule(
         "not-here",
