@@ -113,7 +113,7 @@ class TestDocuments:
             JWKSet(keys)
 
     def test_repeated_members_are_refused(self):
-        with pytest.raises(InvalidKey, match="repeated"):
+        with pytest.raises(InvalidKey, match="repeats a name"):
             JWKSet.from_json('{"keys":[], "keys":[' + json.dumps(jwk(ES)) + "]}")
 
     def test_made_of_keys_of_any_iterable(self):
