@@ -85,7 +85,7 @@ def client_assertion(algorithm: str) -> Contestant:
     return Contestant(
         lambda token: validator.validate(token).client_id,
         [client.assertion(lifetime=_LIFETIME) for _ in range(POOL)],
-        lambda: setattr(validator._uses, "_store", MemoryReplayStore()),
+        lambda: setattr(validator._uses, "store", MemoryReplayStore()),
     )
 
 
